@@ -1,7 +1,7 @@
 """Write tools/constraints.txt: one version of every library that the environments of this clone use.
 
-Run it as `hatch run dist:pin` to move to newer versions. The published packages are not pinned; their ranges stand in their own
-pyproject.toml.
+Run it as `hatch run dist:pin` to move to newer versions. The published packages are not pinned; their ranges stand in
+their own pyproject.toml.
 """
 
 from __future__ import annotations
