@@ -1,0 +1,149 @@
+"""The recording itself: producers started, shown and ended; returns what they say they sent."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from producer import LIVE, NS, RESULT, Shared, produce
+
+from ataraxis_data_structures import SharedMemoryArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from multiprocessing.context import SpawnProcess
+
+    from rig_config import RigConfig
+
+    from ataraxis_data_structures import DataLogger
+
+START_DELAY_NS = NS // 2  # so that all producers are imported and waiting when the common start comes
+REFRESH_S = 0.2
+JOIN_TIMEOUT_S = 30.0
+
+
+class Sent(NamedTuple):
+    """What a producer says it logged."""
+
+    count: int
+    digest: bytes
+
+
+class RecordingError(RuntimeError):
+    """A producer did not live to the end of the recording."""
+
+
+def record(config: RigConfig, logger: DataLogger) -> list[Sent]:
+    """Run every source of `config` into `logger` for its duration, or until Ctrl-C.
+
+    Raises:
+        RecordingError: A producer ended before it was asked to.
+    """
+    with shared_arrays(len(config.sources)) as shared, interrupt_flag() as interrupted:
+        start_ns = time.monotonic_ns() + START_DELAY_NS
+        producers = start_producers(config, logger, shared, start_ns)
+        try:
+            end_ns = start_ns + round(config.duration_s * NS)
+            while (
+                time.monotonic_ns() < end_ns and not interrupted.is_set() and all(one.is_alive() for one in producers)
+            ):
+                show_progress(config, logger, shared.live)
+                producers[0].join(min(REFRESH_S, max(0.0, (end_ns - time.monotonic_ns()) / NS)))
+        finally:
+            shared.stop.write_data(0, 1)
+            for producer in producers:
+                producer.join(JOIN_TIMEOUT_S)
+        end_progress(interrupted=interrupted.is_set())
+        return collect(config, shared.results, producers)
+
+
+def start_producers(config: RigConfig, logger: DataLogger, shared: Shared, start_ns: int) -> list[SpawnProcess]:
+    """Spawn one process a source; Ctrl-C is held back from them until they ignore it themselves."""
+    context = multiprocessing.get_context("spawn")
+    producers = [
+        context.Process(target=produce, args=(index, source, logger.source(source.source_id), shared, start_ns))
+        for index, source in enumerate(config.sources)
+    ]
+    with sigint_held_back():
+        for producer in producers:
+            producer.start()
+    return producers
+
+
+def collect(config: RigConfig, results: SharedMemoryArray, producers: list[SpawnProcess]) -> list[Sent]:
+    """The sums of all producers, each of which must have ended well."""
+    for index, (source, producer) in enumerate(zip(config.sources, producers, strict=True)):
+        if producer.exitcode != 0 or not results[index]["done"]:
+            raise RecordingError(
+                f"the producer of {source.name!r} ended with exit code {producer.exitcode} before it was asked to; "
+                "what it had logged is kept and can be archived with `ataraxis-logger compress`"
+            )
+    rows = [results[index] for index in range(len(producers))]
+    return [Sent(int(row["sent"]), row["digest"].tobytes()) for row in rows]
+
+
+@contextlib.contextmanager
+def shared_arrays(count: int) -> Iterator[Shared]:
+    """The three arrays of a recording, destroyed at its end."""
+    prototypes = {"stop": np.zeros(1, np.uint8), "live": np.zeros(count, LIVE), "results": np.zeros(count, RESULT)}
+    with contextlib.ExitStack() as stack:
+        arrays = []
+        for name, prototype in prototypes.items():
+            array = SharedMemoryArray.create_array(f"ataraxis_demo_{os.getpid()}_{name}", prototype, exist_ok=True)
+            stack.callback(array.destroy)
+            stack.callback(array.disconnect)
+            arrays.append(array)
+        yield Shared(*arrays)
+
+
+@contextlib.contextmanager
+def interrupt_flag() -> Iterator[threading.Event]:
+    """Note Ctrl-C instead of raising, for as long as samples may be on their way to the disk."""
+    flag = threading.Event()
+    previous = signal.signal(signal.SIGINT, lambda *_: flag.set())
+    try:
+        yield flag
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+@contextlib.contextmanager
+def sigint_held_back() -> Iterator[None]:
+    """Block SIGINT: children inherit the mask, so that none dies of Ctrl-C while it is still importing."""
+    if sys.platform == "win32":
+        yield
+        return
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+
+
+def show_progress(config: RigConfig, logger: DataLogger, live: SharedMemoryArray) -> None:
+    """One line: rate, backlog and the newest values; nothing when nobody watches."""
+    if not sys.stderr.isatty():
+        return
+    statistics = logger.statistics
+    newest = [live[index] for index in range(len(config.sources))]
+    values = "  ".join(
+        f"{source.name} {row['value']:.6g} ({row['lateness_us']:.0f} µs late)"
+        for source, row in zip(config.sources, newest, strict=True)
+    )
+    line = f"{statistics.rate:7.0f} samples/s  backlog {statistics.backlog}  {values}"
+    print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+
+
+def end_progress(*, interrupted: bool) -> None:
+    """Leave the progress line, and say so when Ctrl-C ended the recording."""
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr)
+    if interrupted:
+        print("Ctrl-C: recording ended early; archiving and verifying what was recorded …", file=sys.stderr)
