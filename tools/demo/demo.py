@@ -24,6 +24,7 @@ from verification import SourceResult, verify_source
 from ataraxis_data_structures import DataLogger, compress_logs
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -88,25 +89,24 @@ def main(arguments: list[str] | None = None, *, after_logging: Callable[[Path], 
     path = chosen.output / "rig_config.yaml"
     default_rig(chosen.duration, chosen.rate, chosen.storage).to_yaml(path)
     config = RigConfig.from_yaml(path)
-    try:
-        sent, log_folder = acquire(config, chosen.output)
-    except RecordingError as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 1
-    if after_logging:
-        after_logging(log_folder)
-    # The samples are on disk; a further Ctrl-C must not leave the session without its archives.
-    with interrupt_flag():
+    with interrupt_flag() as interrupted:
+        try:
+            sent, log_folder = acquire(config, chosen.output, interrupted)
+        except RecordingError as error:
+            print(f"demo: {error}", file=sys.stderr)
+            return 1
+        if after_logging:
+            after_logging(log_folder)
         results = archive_and_verify(config, sent, log_folder)
         return publish(results, chosen.output)
 
 
-def acquire(config: RigConfig, output: Path) -> tuple[list[Sent], Path]:
+def acquire(config: RigConfig, output: Path, interrupted: threading.Event) -> tuple[list[Sent], Path]:
     """Record into a logger below `output`; what was sent, and the folder it is in."""
     rates = ", ".join(f"{source.name} {source.rate_hz:g} Hz" for source in config.sources)
     print(f"Recording {config.duration_s:g} s of live signals ({rates}) to {config.storage} …", flush=True)
     with DataLogger(output, "rig", storage=config.storage) as logger:
-        return record(config, logger), logger.output_directory
+        return record(config, logger, interrupted), logger.output_directory
 
 
 def archive_and_verify(config: RigConfig, sent: list[Sent], log_folder: Path) -> list[SourceResult]:

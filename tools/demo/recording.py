@@ -40,22 +40,22 @@ class RecordingError(RuntimeError):
     """A producer did not live to the end of the recording."""
 
 
-def record(config: RigConfig, logger: DataLogger) -> list[Sent]:
-    """Run every source of `config` into `logger` for its duration, or until Ctrl-C.
+def record(config: RigConfig, logger: DataLogger, interrupted: threading.Event) -> list[Sent]:
+    """Run every source of `config` into `logger` for its duration, or until `interrupted` is set.
 
     Raises:
         RecordingError: A producer ended before it was asked to.
     """
-    with shared_arrays(len(config.sources)) as shared, interrupt_flag() as interrupted:
+    with shared_arrays(len(config.sources)) as shared:
         start_ns = time.monotonic_ns() + START_DELAY_NS
         producers = start_producers(config, logger, shared, start_ns)
         try:
             end_ns = start_ns + round(config.duration_s * NS)
-            while (
-                time.monotonic_ns() < end_ns and not interrupted.is_set() and all(one.is_alive() for one in producers)
-            ):
+            while (left_ns := end_ns - time.monotonic_ns()) > 0 and not interrupted.is_set():
+                if not all(producer.is_alive() for producer in producers):
+                    break
                 show_progress(config, logger, shared.live)
-                producers[0].join(min(REFRESH_S, max(0.0, (end_ns - time.monotonic_ns()) / NS)))
+                interrupted.wait(min(REFRESH_S, left_ns / NS))
         finally:
             shared.stop.write_data(0, 1)
             for producer in producers:
@@ -105,7 +105,7 @@ def shared_arrays(count: int) -> Iterator[Shared]:
 
 @contextlib.contextmanager
 def interrupt_flag() -> Iterator[threading.Event]:
-    """Note Ctrl-C instead of raising, for as long as samples may be on their way to the disk."""
+    """Note Ctrl-C instead of raising: whenever it comes, what was recorded is still stored, archived and verified."""
     flag = threading.Event()
     previous = signal.signal(signal.SIGINT, lambda *_: flag.set())
     try:
