@@ -1,0 +1,1 @@
+"""The three formats on disk, as bytes only: no process, no policy."""
