@@ -7,8 +7,8 @@ certificate has said so to pip, therefore `uv_settings` translates.
 
 from __future__ import annotations
 
+import ast
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -102,7 +102,8 @@ def pip_settings() -> dict[str, str]:
     for line in listing.splitlines():
         key, separator, value = line.partition("=")
         if separator:
-            settings[key.rpartition(".")[2].lstrip(":")] = " ".join(shlex.split(value)).strip()
+            # pip prints a Python literal; a list of values is one string with line ends.
+            settings[key.rpartition(".")[2]] = " ".join(ast.literal_eval(value).split())
     return settings
 
 
