@@ -1,0 +1,257 @@
+"""The command line of the benchmarks."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime as dt
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from bench_docs import write_docs
+from bench_environments import EnvironmentUnavailableError, PeerEnvironments
+from bench_machine import describe_machine
+from bench_process import announce_quick_run
+from bench_progress import Progress
+from bench_report import compare_results, describe_tracebacks, format_result
+from bench_results import Result, ResultFileError, load_result, save_result
+from bench_rows import RowsError, load_rows
+from bench_runner import Plan, RowRunner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from bench_model import Row
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_STORE: Final = _ROOT / ".bench"
+_DOCS: Final = _ROOT / "docs"
+_QUICK_SECONDS: Final = 170.0
+_QUICK_ENVIRONMENT_SECONDS: Final = 60.0
+_QUICK_TIMEOUT: Final = 20
+_FULL_ROUNDS: Final = 9
+_QUICK_ROUNDS: Final = 5
+_STALE_SECONDS: Final = 86_400.0
+_INTERRUPTED: Final = 130
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the command line; a wrong one ends in one line and exit status 2."""
+    parser = _OneLineParser(
+        prog="tools/bench",
+        description="Measures every row against its floor and its peers and holds it to its must and its aim.",
+    )
+    add = parser.add_argument
+    add("--quick", action="store_true", help="fewer and shorter rounds: three minutes at most")
+    add("--only", metavar="SUBSTRING", default="", help="rows whose 'package: name' contains it")
+    add("--json", metavar="FILE", type=_writable_file, help="write every measured number there")
+    add(
+        "--rounds",
+        metavar="N",
+        type=_positive,
+        help=f"rounds of each side (default {_FULL_ROUNDS}, quick {_QUICK_ROUNDS})",
+    )
+    add("--timeout", metavar="SECONDS", type=_positive, default=300, help="longest wait for one answer (default 300)")
+    add("--no-peers", action="store_true", help="only ours and the floor")
+    add("--strict", action="store_true", help="exit status 1 when a must is missed or a workload of ours fails")
+    add("--list", action="store_true", help="print the rows and stop")
+    add("--prepare", action="store_true", help="make the environments of all peers and stop")
+    add("--refresh", action="store_true", help="make the environments of the peers anew, with what is newest now")
+    add("--compare", nargs=2, metavar=("OLD", "NEW"), type=Path, help="compare two results of --json and stop")
+    add(
+        "--write-docs",
+        nargs="?",
+        metavar="RESULT",
+        type=Path,
+        const=Path(),
+        help="write table and chart of the documentation: from a result of --json, or without one from this run",
+    )
+    add("--tracebacks", action="store_true", help="print the tracebacks of workloads that failed")
+    add("--scratch", metavar="FOLDER", type=_folder, help="where the workloads write (default: in the clone)")
+    add("--folder", metavar="FOLDER", type=_folder, default=Path(__file__).parent, help="where rows/ and work/ are")
+    return parser.parse_args(arguments)
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> object:  # type: ignore[override]  # it never returns, as the original
+        """Exits with status 2."""
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def _positive(text: str) -> int:
+    """A whole number from 1 on."""
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text[:40]!r}")
+    return int(text)
+
+
+def _folder(text: str) -> Path:
+    """A folder that exists."""
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
+    return Path(text).resolve()
+
+
+def _writable_file(text: str) -> Path:
+    """A file that can be written, found out before the measuring rather than after."""
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"cannot write {text!r}")
+    return path
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the benchmarks and returns the exit status."""
+    options = parse(arguments)
+    try:
+        return _run(options)
+    except (RowsError, ResultFileError) as error:
+        print(f"tools/bench: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("tools/bench: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Does the one thing that the options ask for."""
+    if options.compare:
+        print(compare_results(*map(load_result, options.compare)))
+        return 0
+    if options.write_docs and options.write_docs != Path():
+        return _write_docs(load_result(options.write_docs))
+    rows = load_rows(options.folder / "rows", options.only)
+    if not rows:
+        raise RowsError(
+            f"no row contains {options.only!r}; --list shows them all" if options.only else "there are no rows"
+        )
+    if options.list:
+        print("\n".join(f"{package}: {row.name}" for package, row in rows))
+        return 0
+    with Progress() as progress:
+        environments = PeerEnvironments(_STORE, progress.say, refresh=options.refresh)
+        if options.prepare:
+            return _prepare(environments, rows, progress)
+        result = _measure(options, rows, None if options.no_peers else environments, progress)
+    return _report(options, result)
+
+
+def _prepare(environments: PeerEnvironments, rows: Iterable[tuple[str, Row]], progress: Progress) -> int:
+    """Makes the environments of all peers, the most wanted first."""
+    peers = [peer for _, row in rows for peer in row.peers if peer.requires]
+    wanted = {peer.requires: peer for peer in peers}
+    for requires in sorted(wanted, key=lambda requires: -sum(peer.requires == requires for peer in peers)):
+        try:
+            environment = environments.get(wanted[requires])
+        except EnvironmentUnavailableError as error:
+            progress.note(f"{requires[0]}: {error}")
+        else:
+            progress.note(f"{environment.requires[0]}: {environment.version} on Python {environment.python_version}")
+    return 0
+
+
+def _measure(
+    options: argparse.Namespace,
+    rows: Sequence[tuple[str, Row]],
+    environments: PeerEnvironments | None,
+    progress: Progress,
+) -> Result:
+    """Runs all rows; an interruption keeps those that are done."""
+    start = time.monotonic()
+    if options.quick:
+        announce_quick_run()
+        if environments is not None:
+            environments.deadline = start + _QUICK_ENVIRONMENT_SECONDS
+            _prepare(environments, rows, progress)
+    with _scratch_folder(options.scratch) as scratch:
+        result = Result(describe_machine(scratch), _settings(options))
+        runner = RowRunner(
+            options.folder / "work", scratch, _plan(options, start, len(rows)), environments, progress.say
+        )
+        with contextlib.suppress(KeyboardInterrupt):
+            for number, (package, row) in enumerate(rows):
+                progress.begin(number + 1, len(rows), f"{package}: {row.name}")
+                runner.plan = _plan(options, start, len(rows) - number)
+                result.rows.append(runner.run(package, row))
+                progress.end(result.rows[-1].verdict().value)
+            result.complete = True
+    return result
+
+
+def _plan(options: argparse.Namespace, start: float, rows_left: int) -> Plan:
+    """How long to measure the next row: a quick run deals out the time that is left among the rows that are left."""
+    if not options.quick:
+        return Plan(options.rounds or _FULL_ROUNDS, 3, round_seconds=0.3, row_seconds=120.0, timeout=options.timeout)
+    deadline = start + _QUICK_SECONDS
+    share = max(0.0, deadline - time.monotonic()) / rows_left
+    return Plan(
+        options.rounds or _QUICK_ROUNDS,
+        fewest_rounds=1,
+        round_seconds=min(0.1, share / 40),
+        row_seconds=share * 0.6,
+        timeout=min(options.timeout, _QUICK_TIMEOUT),
+        row_limit=max(6.0, share * 2),
+        deadline=deadline,
+    )
+
+
+def _settings(options: argparse.Namespace) -> dict[str, object]:
+    """What a reader of the result has to know about the run."""
+    return {
+        "quick": options.quick,
+        "only": options.only,
+        "rounds": options.rounds or (_QUICK_ROUNDS if options.quick else _FULL_ROUNDS),
+        "peers": not options.no_peers,
+        "date": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": _commit(),
+    }
+
+
+def _commit() -> str:
+    """The commit of the clone, with a plus when files differ from it; empty outside of a clone."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    command = [git, "-C", str(_ROOT), "describe", "--always", "--dirty=+", "--match=no tag is wanted"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+@contextlib.contextmanager
+def _scratch_folder(chosen: Path | None) -> Iterator[Path]:
+    """A folder for what the workloads write, gone afterwards; what a killed run left is swept after a day."""
+    parent = chosen or _STORE / "tmp"
+    parent.mkdir(parents=True, exist_ok=True)
+    for leftover in parent.glob("bench-*"):
+        if time.time() - leftover.stat().st_mtime > _STALE_SECONDS:
+            shutil.rmtree(leftover, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=parent, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def _report(options: argparse.Namespace, result: Result) -> int:
+    """Prints and writes the result; the exit status of the run."""
+    print(format_result(result))
+    if options.tracebacks:
+        print(describe_tracebacks(result.rows), file=sys.stderr)
+    if options.json:
+        save_result(result, options.json)
+    if not result.complete:
+        return _INTERRUPTED
+    if options.write_docs:
+        _write_docs(result)
+    return 1 if options.strict and result.missed() else 0
+
+
+def _write_docs(result: Result) -> int:
+    """Writes the files of the documentation and names them."""
+    for path in write_docs(result, _DOCS):
+        print(f"wrote {path.relative_to(_ROOT).as_posix()}")
+    return 0

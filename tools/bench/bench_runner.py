@@ -1,0 +1,210 @@
+"""Runs a row: all of its sides prepared side by side, then measured in turns, round by round."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import platform
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from bench_environments import Environment, EnvironmentUnavailableError
+from bench_model import FLOOR, OURS
+from bench_process import Worker, WorkerError
+from bench_results import Participant, RowResult, check_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench_environments import PeerEnvironments
+    from bench_model import Peer, Row
+
+# Given to a check even when the time is over: numbers that nobody checked are worth nothing.
+_CHECK_SECONDS: Final = 10.0
+_DISTRIBUTIONS: Final = {
+    "nested": "ataraxis-nested",
+    "yaml": "ataraxis-yamlconfig",
+    "shm": "ataraxis-shm",
+    "ring": "ataraxis-shm",
+    "import": "ataraxis-data-structures",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long to measure.
+
+    Attributes:
+        rounds: Rounds of each side, when the time allows.
+        fewest_rounds: Rounds that are made even when they take longer than `row_seconds`.
+        round_seconds: How long a round of a looped workload takes.
+        row_seconds: After this time a row begins no further round.
+        timeout: How long one answer of a worker may take.
+        row_limit: After this time a row ends, whatever it has.
+        deadline: The moment (of the monotonic clock) at which everything has to be over.
+    """
+
+    rounds: int
+    fewest_rounds: int
+    round_seconds: float
+    row_seconds: float
+    timeout: float
+    row_limit: float = float("inf")
+    deadline: float = float("inf")
+
+
+class _TimeOverError(Exception):
+    """The time that a row or the run may take is over."""
+
+
+@dataclass(slots=True)
+class _Side:
+    """A participant and its worker while a row runs."""
+
+    participant: Participant
+    worker: Worker
+    spent: float = 0.0
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.participant.error)
+
+
+@dataclass(slots=True)
+class RowRunner:
+    """Runs rows, each side in a worker of its own.
+
+    A side whose environment, preparation, call or check fails carries the error; the others go on, unless it is ours,
+    without which there is nothing to compare.
+    """
+
+    work_folder: Path
+    scratch: Path
+    plan: Plan
+    environments: PeerEnvironments | None
+    say: Callable[[str], None]
+    _started: float = field(default=0.0, init=False)
+
+    def run(self, package: str, row: Row) -> RowResult:
+        """Measures one row and holds it to its limits."""
+        self._started = time.monotonic()
+        participants, sides = [], []
+        with contextlib.ExitStack() as stack:
+            for label, work, peer in self._list_sides(row):
+                participant = Participant(label, work)
+                participants.append(participant)
+                try:
+                    worker = self._start(package, participant, peer, stack)
+                except (EnvironmentUnavailableError, OSError) as error:
+                    participant.error = str(error)
+                else:
+                    sides.append(_Side(participant, worker))
+            # Making an environment takes no time from the measuring.
+            self._started = time.monotonic()
+            self._measure(sides)
+        result = RowResult(package, row.name, row.note, participants)
+        result.checks = check_limits(row, result)
+        return result
+
+    def _list_sides(self, row: Row) -> list[tuple[str, str, Peer | None]]:
+        """Label, workload and peer of each side: ours first."""
+        sides: list[tuple[str, str, Peer | None]] = [(OURS, row.ours, None)]
+        if row.floor:
+            sides.append((FLOOR, row.floor, None))
+        if self.environments is not None:
+            sides += [(peer.label, peer.work, peer) for peer in row.peers]
+        return sides
+
+    def _start(self, package: str, participant: Participant, peer: Peer | None, stack: contextlib.ExitStack) -> Worker:
+        """Starts the worker of a side in its environment."""
+        if peer is not None and peer.requires and self.environments is not None:
+            environment = self.environments.get(peer)
+        else:
+            version = _own_version(package) if participant.label == OURS else ""
+            environment = Environment(sys.executable, version, platform.python_version(), ())
+        participant.version, participant.python = environment.version, environment.python_version
+        # Short names: the sockets that multiprocessing makes below have little room for their path.
+        scratch = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="w", dir=self.scratch, ignore_cleanup_errors=True))
+        )
+        isolated = peer is not None and bool(peer.requires)
+        return stack.enter_context(
+            Worker(Path(environment.python), self.work_folder, participant.work, scratch, isolated=isolated)
+        )
+
+    def _measure(self, sides: list[_Side]) -> None:
+        """Prepares all sides at the same time, measures them in turns, lets each check what it left."""
+        for side in sides:
+            side.worker.send("prepare")
+        for side in sides:
+            self._guard(side, self._await_preparation)
+        for number in range(self.plan.rounds):
+            if number >= self.plan.fewest_rounds and self._elapsed() > self.plan.row_seconds:
+                break
+            for side in sides:
+                if not side.failed:
+                    self._measure_round(side, number, len(sides))
+            if any(side.failed and side.participant.label == OURS for side in sides):
+                return
+        for side in sides:
+            if not side.failed:
+                self._guard(side, self._finish)
+
+    def _measure_round(self, side: _Side, number: int, sides: int) -> None:
+        """One round of one side; a side that has used up its part of the time sits it out."""
+        participant = side.participant
+        if number >= self.plan.fewest_rounds and side.spent > self.plan.row_seconds / sides:
+            participant.rounds.append(None)
+            return
+        self.say(f"{participant.label} {number + 1}/{self.plan.rounds}")
+        start = time.monotonic()
+        self._guard(side, self._ask_for_round)
+        side.spent += time.monotonic() - start
+
+    def _await_preparation(self, side: _Side) -> None:
+        side.worker.receive(self._patience())
+
+    def _finish(self, side: _Side) -> None:
+        side.worker.ask("finish", _CHECK_SECONDS)
+
+    def _ask_for_round(self, side: _Side) -> None:
+        answer = side.worker.ask(f"round {self.plan.round_seconds}", self._patience())
+        side.participant.items, side.participant.repetitions = answer["items"], answer["repetitions"]
+        side.participant.rounds.append(answer["values"])
+
+    def _guard(self, side: _Side, step: Callable[[_Side], None]) -> None:
+        """Turns a failure of a workload into a fact of its row."""
+        try:
+            step(side)
+        except _TimeOverError as error:
+            # What was measured until then stands; without any round the row has to say why there is none.
+            side.participant.error = "" if side.participant.rounds else str(error)
+        except WorkerError as error:
+            side.participant.error, side.participant.traceback = str(error), error.details
+            side.worker.close()
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._started
+
+    def _patience(self) -> float:
+        """How long the next answer may take: never past the end of the row or of the run.
+
+        Raises:
+            _TimeOverError: the time is over.
+        """
+        remaining = min(self._started + self.plan.row_limit, self.plan.deadline) - time.monotonic()
+        if remaining <= 0:
+            raise _TimeOverError("no time was left for it")
+        return min(self.plan.timeout, remaining)
+
+
+def _own_version(package: str) -> str:
+    """The version of our distribution that a row is about."""
+    try:
+        return importlib.metadata.version(_DISTRIBUTIONS.get(package, "ataraxis-logger"))
+    except importlib.metadata.PackageNotFoundError:
+        return ""
