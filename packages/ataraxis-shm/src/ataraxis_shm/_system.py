@@ -1,0 +1,122 @@
+"""What the operating systems do differently, behind one face; and where the shared files live."""
+
+import errno
+import os
+import sys
+from pathlib import Path
+
+from ataraxis_shm._errors import NoSpaceError, UnsafeFolderError
+
+if sys.platform == "win32":  # pragma: no cover (written and type-checked for, not yet run)
+    from ataraxis_shm._windows import (
+        LOCK_EX,
+        LOCK_NB,
+        LOCK_UN,
+        OPEN_FLAGS,
+        allocate,
+        default_roots,
+        discard,
+        flock,
+        free_space,
+        is_private_folder,
+        locked_by_others,
+        make_private,
+        move_descriptor,
+        open_descriptor,
+        reopen,
+        try_lock_bytes,
+        unlock_bytes,
+    )
+else:
+    from ataraxis_shm._posix import (
+        LOCK_EX,
+        LOCK_NB,
+        LOCK_UN,
+        OPEN_FLAGS,
+        allocate,
+        default_roots,
+        discard,
+        flock,
+        free_space,
+        is_private_folder,
+        locked_by_others,
+        make_private,
+        move_descriptor,
+        open_descriptor,
+        reopen,
+        try_lock_bytes,
+        unlock_bytes,
+    )
+
+__all__ = [
+    "FOLDER_SWITCH",
+    "LOCK_EX",
+    "LOCK_NB",
+    "LOCK_UN",
+    "OPEN_FLAGS",
+    "discard",
+    "ensure_private_folder",
+    "flock",
+    "locked_by_others",
+    "make_private",
+    "move_descriptor",
+    "open_descriptor",
+    "reopen",
+    "reserve",
+    "roots",
+    "try_lock_bytes",
+    "unlock_bytes",
+]
+
+FOLDER_SWITCH = "ATARAXIS_SHM_FOLDER"
+"""The environment variable that names the only folder to use, instead of the system's shared memory."""
+
+_OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EFBIG)
+
+
+def roots() -> tuple[Path, ...]:
+    """Returns the folders that hold shared files, the preferred one first; they need not exist yet.
+
+    Linux: ``/dev/shm/ataraxis-<uid>`` (where it can be used), then ``/var/tmp/ataraxis-<uid>``; macOS: the second alone;
+    Windows: ``%LOCALAPPDATA%/ataraxis``. With ``ATARAXIS_SHM_FOLDER`` set, that folder alone.
+    """
+    chosen = os.environ.get(FOLDER_SWITCH)
+    return (Path(chosen).absolute(),) if chosen else default_roots()
+
+
+def ensure_private_folder(folder: Path) -> Path:
+    """Makes a folder of mode 0700, or checks that the existing one is safe to use; returns it.
+
+    Raises:
+        UnsafeFolderError: If it belongs to another user, others may write to it, or it is a link or no folder.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        if not is_private_folder(folder):
+            raise UnsafeFolderError(
+                errno.EACCES,
+                "Unable to keep shared memory in a folder that is not a real folder, belongs to somebody else, or may "
+                f"be written to by others; remove it or choose another one with {FOLDER_SWITCH}",
+                str(folder),
+            ) from None
+    return folder
+
+
+def reserve(fd: int, size: int) -> None:
+    """Extends a file to `size` bytes and takes the space for them, so that using its mapping never ends in SIGBUS.
+
+    Raises:
+        NoSpaceError: If the file system has less, naming both sizes (an OSError with ENOSPC).
+    """
+    try:
+        allocate(fd, size)
+    except OSError as error:
+        if error.errno not in _OUT_OF_SPACE:
+            raise
+        os.ftruncate(fd, 0)
+        raise NoSpaceError(
+            errno.ENOSPC,
+            f"Unable to take {size} bytes of shared memory: {free_space(fd)} bytes are free. Free some, make the file "
+            f"system of the shared memory larger, or choose a folder on another one with {FOLDER_SWITCH}",
+        ) from error
