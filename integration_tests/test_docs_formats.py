@@ -1,0 +1,130 @@
+"""The page on formats is true: a reader written from it alone reads what the packages write."""
+
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ataraxis_logger._formats.journal import SegmentHeader, SegmentWriter
+from ataraxis_shm._frame import pack_frame
+from journal_by_the_page import read_folder
+
+HERE = Path(__file__).resolve().parent
+READER = HERE / "journal_by_the_page.py"
+PAGE = HERE.parent / "docs" / "internals" / "formats.md"
+SALT = 0x5EED5A17
+
+
+class Stream:
+    """Frames as one producer's ring would hand them to a writer."""
+
+    def __init__(self, ring_id: int, salt: int = SALT) -> None:
+        self.ring_id, self.salt, self.position = ring_id, salt, 0
+
+    def frame(self, source: int, time: int, payload: bytes) -> bytes:
+        made = pack_frame(self.ring_id, self.position, struct.pack("<BB6xQ", source, 0, time), payload, salt=self.salt)
+        self.position += len(made)
+        return made
+
+
+def entries_of(count: int) -> list[tuple[int, int, bytes]]:
+    return [(number % 3, number * 7, bytes([number % 256]) * (number % 41)) for number in range(count)]
+
+
+def write_segment(folder: Path, frames: list[bytes], *, salt: int = SALT, close: bool = True) -> Path:
+    writer = SegmentWriter(folder, SegmentHeader(salt=salt, session=bytes(16)))
+    for frame in frames:
+        writer.append_frames([memoryview(frame)], 1)
+    if close:
+        writer.sync()
+        writer.close()
+    else:
+        writer.abandon()
+    return writer.path
+
+
+def test_the_reader_is_short_and_needs_nothing_but_the_standard_library():
+    text = READER.read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 60
+    imports = {line.split()[1] for line in text.splitlines() if line.startswith(("import ", "from "))}
+    assert imports == {"struct", "sys", "zlib", "pathlib"}
+
+
+def test_it_reads_every_entry_in_order(tmp_path):
+    stream, entries = Stream(11), entries_of(500)
+    frames = [stream.frame(*entry) for entry in entries]
+    write_segment(tmp_path, frames[:200])
+    write_segment(tmp_path, frames[200:])
+    assert read_folder(tmp_path) == (entries, 0)
+
+
+def test_it_drops_what_a_second_writer_stored_again(tmp_path):
+    stream, entries = Stream(11), entries_of(50)
+    frames = [stream.frame(*entry) for entry in entries]
+    write_segment(tmp_path, frames[:30], close=False)
+    write_segment(tmp_path, frames[20:])
+    assert read_folder(tmp_path) == (entries, 0)
+
+
+def test_it_reads_payloads_that_went_around_the_ring(tmp_path):
+    writer = SegmentWriter(tmp_path, SegmentHeader(salt=SALT))
+    writer.append_inlined(3, 64, source=9, time_stamp=5, payload=b"large" * 1000)
+    writer.close()
+    assert read_folder(tmp_path) == ([(9, 5, b"large" * 1000)], 0)
+
+
+def test_it_goes_on_behind_damage_and_says_how_much_is_lost(tmp_path):
+    stream, entries = Stream(11), entries_of(20)
+    frames = [stream.frame(*entry) for entry in entries]
+    path = write_segment(tmp_path, frames)
+    content = bytearray(path.read_bytes())
+    content[128 + sum(map(len, frames[:7])) + 33] ^= 1
+    path.write_bytes(content)
+    assert read_folder(tmp_path) == (entries[:7] + entries[8:], len(frames[7]))
+
+
+@pytest.mark.parametrize("cut", [1, 8, 33])
+def test_it_stops_at_a_torn_end(tmp_path, cut):
+    stream, entries = Stream(11), entries_of(20)
+    frames = [stream.frame(*entry) for entry in entries]
+    path = write_segment(tmp_path, frames, close=False)
+    path.write_bytes(path.read_bytes()[: -len(frames[-1]) + cut])
+    read, damaged = read_folder(tmp_path)
+    assert read == entries[:-1]
+    assert damaged == cut
+
+
+@pytest.mark.parametrize("copy", [0, 64])
+def test_one_damaged_header_is_no_loss(tmp_path, copy):
+    stream, entries = Stream(11), entries_of(5)
+    path = write_segment(tmp_path, [stream.frame(*entry) for entry in entries])
+    content = bytearray(path.read_bytes())
+    content[copy + 13] ^= 0xFF
+    path.write_bytes(content)
+    assert read_folder(tmp_path) == (entries, 0)
+
+
+def test_a_journal_inside_a_payload_stays_a_payload(tmp_path):
+    inner = Stream(5, salt=1)
+    logged = b"".join(inner.frame(1, time, b"inner") for time in range(4))
+    outer = Stream(6)
+    path = write_segment(tmp_path, [outer.frame(2, 0, logged), outer.frame(2, 1, b"behind")])
+    content = bytearray(path.read_bytes())
+    content[128 + 33] ^= 1  # now a reader has to search, and meets the inner frames
+    path.write_bytes(content)
+    assert read_folder(tmp_path)[0] == [(2, 1, b"behind")]
+
+
+def test_it_is_a_program_too(tmp_path):
+    stream = Stream(11)
+    write_segment(tmp_path, [stream.frame(7, 42, b"hello")])
+    done = subprocess.run([sys.executable, str(READER), str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout == "(7, 42, b'hello')\n"
+
+
+def test_the_page_names_the_numbers_that_the_reader_uses():
+    page = PAGE.read_text(encoding="utf-8")
+    for fact in ("89 41 58 4A 0D 0A 1A 0A", "89 41 78 52", "Start at offset 128", "without\nthe zero bytes behind it"):
+        assert fact in page
