@@ -41,12 +41,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ataraxis_shm._registry import OpenFile, open_file
-
 from ataraxis_logger._errors import LogFormatError
 from ataraxis_logger._files import sync_data, sync_folder, write_all
 from ataraxis_logger._formats.positions import Seen
 from ataraxis_shm._frame import FRAME_HEADER, RECORD_MAGIC, frame_size, pack_frame, prefix_checksum
+from ataraxis_shm._registry import OpenFile, open_file
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -81,8 +80,8 @@ _SPAN: Final = struct.Struct("<QQQ")
 _SYNC_KIND: Final = b"SYNC"
 _FOOTER_KIND: Final = b"FOOT"
 
-WRITER_LOCK: Final = 1 << 62
-"""The lock byte that a segment's writer holds for as long as it may still append."""
+WRITER_LOCK: Final = 1
+"""The lock of the file that a segment's writer holds for as long as it may still append."""
 
 _FILE_MODE: Final = 0o666  # the umask takes what the user does not want
 
@@ -415,7 +414,8 @@ class SegmentScan:
         self.footer, self.synced = None, 0
         salt, start = self._salt_and_start()
         if salt is None:
-            self.damage.append(Damage(0, len(self._view)))
+            if self._view.nbytes:
+                self.damage.append(Damage(0, len(self._view)))
             return
         if start:
             self.damage.append(Damage(0, start))
