@@ -11,11 +11,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bench_docs import write_docs
-from bench_environments import EnvironmentUnavailableError, PeerEnvironments
+from bench_environments import EnvironmentUnavailableError, PeerEnvironments, environment_of
 from bench_machine import describe_machine
 from bench_process import announce_quick_run
 from bench_progress import Progress
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
 _STORE: Final = _ROOT / ".bench"
-_DOCS: Final = _ROOT / "docs"
 _QUICK_SECONDS: Final = 170.0
 _QUICK_ENVIRONMENT_SECONDS: Final = 60.0
 _QUICK_TIMEOUT: Final = 20
@@ -73,7 +73,15 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="write table and chart of the documentation: from a result of --json, or without one from this run",
     )
     add("--tracebacks", action="store_true", help="print the tracebacks of workloads that failed")
-    add("--scratch", metavar="FOLDER", type=_folder, help="where the workloads write (default: in the clone)")
+    add(
+        "--docs",
+        metavar="FOLDER",
+        type=_folder,
+        default=_ROOT / "docs",
+        help="where --write-docs writes (default: docs)",
+    )
+    add("--store", metavar="FOLDER", type=_folder, default=_STORE, help="where environments are kept (default: .bench)")
+    add("--scratch", metavar="FOLDER", type=_folder, help="where the workloads write (default: in the store)")
     add("--folder", metavar="FOLDER", type=_folder, default=Path(__file__).parent, help="where rows/ and work/ are")
     return parser.parse_args(arguments)
 
@@ -127,7 +135,7 @@ def _run(options: argparse.Namespace) -> int:
         print(compare_results(*map(load_result, options.compare)))
         return 0
     if options.write_docs and options.write_docs != Path():
-        return _write_docs(load_result(options.write_docs))
+        return _write_docs(load_result(options.write_docs), options.docs)
     rows = load_rows(options.folder / "rows", options.only)
     if not rows:
         raise RowsError(
@@ -137,7 +145,7 @@ def _run(options: argparse.Namespace) -> int:
         print("\n".join(f"{package}: {row.name}" for package, row in rows))
         return 0
     with Progress() as progress:
-        environments = PeerEnvironments(_STORE, progress.say, refresh=options.refresh)
+        environments = PeerEnvironments(options.store, progress.say, refresh=options.refresh)
         if options.prepare:
             return _prepare(environments, rows, progress)
         result = _measure(options, rows, None if options.no_peers else environments, progress)
@@ -146,13 +154,12 @@ def _run(options: argparse.Namespace) -> int:
 
 def _prepare(environments: PeerEnvironments, rows: Iterable[tuple[str, Row]], progress: Progress) -> int:
     """Makes the environments of all peers, the most wanted first."""
-    peers = [peer for _, row in rows for peer in row.peers if peer.requires]
-    wanted = {peer.requires: peer for peer in peers}
-    for requires in sorted(wanted, key=lambda requires: -sum(peer.requires == requires for peer in peers)):
+    wanted = Counter(environment_of(peer) for _, row in rows for peer in row.peers if peer.requires)
+    for peer, _ in wanted.most_common():
         try:
-            environment = environments.get(wanted[requires])
+            environment = environments.get(peer)
         except EnvironmentUnavailableError as error:
-            progress.note(f"{requires[0]}: {error}")
+            progress.note(f"{peer.requires[0]}: {error}")
         else:
             progress.note(f"{environment.requires[0]}: {environment.version} on Python {environment.python_version}")
     return 0
@@ -171,7 +178,7 @@ def _measure(
         if environments is not None:
             environments.deadline = start + _QUICK_ENVIRONMENT_SECONDS
             _prepare(environments, rows, progress)
-    with _scratch_folder(options.scratch) as scratch:
+    with _scratch_folder(options.scratch or options.store / "tmp") as scratch:
         result = Result(describe_machine(scratch), _settings(options))
         runner = RowRunner(
             options.folder / "work", scratch, _plan(options, start, len(rows)), environments, progress.say
@@ -225,9 +232,8 @@ def _commit() -> str:
 
 
 @contextlib.contextmanager
-def _scratch_folder(chosen: Path | None) -> Iterator[Path]:
+def _scratch_folder(parent: Path) -> Iterator[Path]:
     """A folder for what the workloads write, gone afterwards; what a killed run left is swept after a day."""
-    parent = chosen or _STORE / "tmp"
     parent.mkdir(parents=True, exist_ok=True)
     for leftover in parent.glob("bench-*"):
         if time.time() - leftover.stat().st_mtime > _STALE_SECONDS:
@@ -246,12 +252,12 @@ def _report(options: argparse.Namespace, result: Result) -> int:
     if not result.complete:
         return _INTERRUPTED
     if options.write_docs:
-        _write_docs(result)
+        _write_docs(result, options.docs)
     return 1 if options.strict and result.missed() else 0
 
 
-def _write_docs(result: Result) -> int:
+def _write_docs(result: Result, folder: Path) -> int:
     """Writes the files of the documentation and names them."""
-    for path in write_docs(result, _DOCS):
-        print(f"wrote {path.relative_to(_ROOT).as_posix()}")
+    for path in write_docs(result, folder):
+        print(f"wrote {folder.name}/{path.name}")
     return 0

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import TYPE_CHECKING, Final
 
 from bench_chart import draw_chart
-from bench_report import describe_check, describe_verdict, format_machine
+from bench_report import describe_check, describe_verdict, format_machine, name_peer
 from bench_results import Verdict, count_verdicts, save_result
 from bench_units import format_bound, format_measured, format_number, format_percent, format_seconds, format_value
 
@@ -70,7 +71,7 @@ _LEGEND: Final = (
 
 def _describe_counts(result: Result) -> str:
     counts = ", ".join(f"{number} {verdict.value}" for verdict, number in count_verdicts(result.rows).items())
-    return f"{len(result.rows)} rows: {counts}."
+    return f"Rows: {counts or 'none was measured'}."
 
 
 def _format_table(rows: list[RowResult]) -> str:
@@ -92,6 +93,11 @@ def _format_line(row: RowResult, check: Check | None, *, first: bool) -> str:
         verdict = Verdict.FAILED if row.ours.error else check.verdict()
         cells += [f"{describe_check(check)} {measured}".strip(), format_bound(*key, check.must)]
         cells += [format_bound(*key, check.aim), describe_verdict(check, verdict)]
+    return _join(cells)
+
+
+def _join(cells: list[str]) -> str:
+    """A line of a Markdown table."""
     return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
 
 
@@ -106,18 +112,19 @@ def _format_peers(rows: list[RowResult]) -> list[str]:
     for row in rows:
         for peer in row.peers:
             speed, median = row.speed_against(peer), peer.median()
-            python = f"{peer.label} {peer.version}" if peer.version not in peer.label else peer.label
+            cells = [row.name, name_peer(peer)]
             if speed is None or median is None:
-                lines.append(f"| {row.name} | {python.strip()} | | not measured |")
+                cells += ["", f"not measured: {shorten(peer.error, 100, placeholder=' …')}"]
             else:
-                lines.append(f"| {row.name} | {python.strip()} | {format_seconds(median)} | {format_number(speed)}x |")
+                cells += [format_seconds(median), f"{format_number(speed)}x"]
+            lines.append(_join(cells))
     return ["\n".join(["| work | peer | its time | our speed / its |", "|---|---|--:|--:|", *lines])] if lines else []
 
 
 def _format_values(rows: list[RowResult]) -> list[str]:
     """A table of what else our workloads report, such as percentiles and rates."""
     lines = [
-        f"| {row.name} | {name.removesuffix('_MiB')} | {format_value(name, median)} |"
+        _join([row.name, name.removesuffix("_MiB"), format_value(name, median)])
         for row in rows
         for name in row.ours.value_names()
         if name != "peak_MiB" and (median := row.ours.median(name)) is not None

@@ -71,7 +71,7 @@ class PeerEnvironments:
         Raises:
             EnvironmentUnavailableError: no interpreter found can have the peer, or the time to make it is over.
         """
-        key = _without_work(peer)
+        key = environment_of(peer)
         if key not in self._known:
             try:
                 self._known[key] = self._find(peer) or self._make(peer)
@@ -167,8 +167,8 @@ class PeerEnvironments:
         return tuple(int(number) for number in re.findall(r"\d+", version))
 
 
-def _without_work(peer: Peer) -> Peer:
-    """What decides about the environment of a peer, so that two workloads of it share one."""
+def environment_of(peer: Peer) -> Peer:
+    """The peer without what does not matter for its environment: peers that are equal then share one."""
     return type(peer)("", "", peer.requires, peer.newest, peer.otherwise)
 
 

@@ -107,8 +107,13 @@ def _notes(row: RowResult) -> list[str]:
     ]
     if values:
         lines.append(f"      ours: {', '.join(values)}")
-    lines += [f"      {side.label}: {side.error}" for side in row.participants if side.error]
+    lines += [f"      {name_peer(side)}: {side.error}" for side in row.participants if side.error]
     return lines
+
+
+def name_peer(peer: Participant) -> str:
+    """A peer with its version, which some have in their label already."""
+    return peer.label if peer.version in peer.label else f"{peer.label} {peer.version}"
 
 
 def describe_peer(row: RowResult, peer: Participant) -> str:
@@ -116,14 +121,13 @@ def describe_peer(row: RowResult, peer: Participant) -> str:
     median, speed = peer.median(), row.speed_against(peer)
     if median is None or speed is None:
         return ""
-    name = peer.label if not peer.version or peer.version in peer.label else f"{peer.label} {peer.version}"
-    return f"{name} {format_seconds(median)}, ours is {format_number(speed)}x as fast"
+    return f"{name_peer(peer)} {format_seconds(median)}, ours is {format_number(speed)}x as fast"
 
 
 def _summarise(result: Result) -> list[str]:
     """Verdicts counted, and what the columns mean."""
     counts = ", ".join(f"{number} {verdict.value}" for verdict, number in count_verdicts(result.rows).items())
-    lines = [f"{len(result.rows)} rows: {counts or 'nothing was measured'}."]
+    lines = [f"Rows: {counts or 'none was measured'}."]
     if not result.complete:
         lines.append("The run was not finished.")
     if result.settings.get("quick"):
