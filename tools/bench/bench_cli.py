@@ -7,6 +7,7 @@ import contextlib
 import datetime as dt
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -119,6 +120,8 @@ def _writable_file(text: str) -> Path:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the benchmarks and returns the exit status."""
     options = parse(arguments)
+    # Being asked to end is to clean up as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _run(options)
     except (RowsError, ResultFileError) as error:

@@ -12,10 +12,12 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from pathlib import Path
 from typing import Any, Final, Self
 
 from bench_model import QUICK_VARIABLE
+from bench_reaper import MARK_VARIABLE, end_marked
 
 _WORKER: Final = Path(__file__).with_name("bench_worker.py")
 _PATIENCE_AT_END: Final = 5.0
@@ -40,13 +42,14 @@ class Worker:
         `isolated` keeps what is installed for our interpreter or user away from a peer.
         """
         self._stderr = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115  # lives as long as the worker, closed in close()
+        self._mark = uuid.uuid4().hex
         self._answers: queue.Queue[str | None] = queue.Queue()
         self._process = subprocess.Popen(
             [str(python), str(_WORKER), str(work_folder), specification],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            env=_environment(scratch, isolated=isolated),
+            env={**_environment(scratch, isolated=isolated), MARK_VARIABLE: self._mark},
             cwd=scratch,
             text=True,
             encoding="utf-8",
@@ -64,10 +67,10 @@ class Worker:
 
     def _collect_answers(self) -> None:
         """Moves answers from the pipe to a queue, where they can be waited for with a timeout on every system."""
-        stream = self._process.stdout
-        with contextlib.suppress(ValueError):  # closed by close() while a process that the workload left holds the pipe
-            for line in stream or ():
-                self._answers.put(line)
+        if self._process.stdout is not None:
+            with self._process.stdout as stream:
+                for line in stream:
+                    self._answers.put(line)
         self._answers.put(None)
 
     def send(self, command: str) -> None:
@@ -139,6 +142,7 @@ class Worker:
             self._kill_group()
             self._process.wait()
             self._stderr.close()
+            end_marked(self._mark, _PATIENCE_AT_END)
 
     def _end_politely(self) -> None:
         """Lets an idle worker end by itself and interrupts one that is in the middle of a call."""

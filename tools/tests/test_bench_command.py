@@ -67,8 +67,11 @@ def leaves_a_process():
         pids.write(f"{os.getpid()} {child.pid} ")
     yield Work(lambda: spin(10))
 
-def hangs_with_a_process():
-    yield from leaves_a_process()
+def leaves_a_service():
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    with open(os.environ["BENCH_TEST_PIDS"], "a") as pids:
+        pids.write(f"{os.getpid()} {child.pid} ")
+    yield Work(lambda: os.kill(os.getpid(), signal.SIGKILL), once=True)
 
 def waits_for_the_signal():
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
@@ -284,8 +287,9 @@ def test_the_documentation_is_written_from_a_result(folder):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
-def test_what_a_workload_left_running_is_ended(folder):
-    write_rows(folder, "Row('litter', 'fake_work:leaves_a_process')")
+@pytest.mark.parametrize("workload", ["leaves_a_process", "leaves_a_service"])
+def test_what_a_workload_left_running_is_ended(folder, workload):
+    write_rows(folder, f"Row('litter', 'fake_work:{workload}')")
     pids = folder / "pids"
     done = bench(folder, "--quick", "--rounds", "1", BENCH_TEST_PIDS=str(pids))
     assert done.returncode == 0, done.stderr
@@ -293,7 +297,8 @@ def test_what_a_workload_left_running_is_ended(folder):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
-def test_an_interruption_prints_what_was_measured_and_leaves_no_process(folder):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_prints_what_was_measured_and_leaves_no_process(folder, number):
     write_rows(folder, FAST, "Row('waits', 'fake_work:waits_for_the_signal')")
     pids = folder / "pids"
     command = [
@@ -318,7 +323,7 @@ def test_an_interruption_prints_what_was_measured_and_leaves_no_process(folder):
     ) as running:
         while running.poll() is None and not (pids.exists() and pids.read_text().endswith(" ")):
             time.sleep(0.02)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         printed, complaints = running.communicate(timeout=60)
     assert running.returncode == 130, complaints
     assert "spin" in printed
