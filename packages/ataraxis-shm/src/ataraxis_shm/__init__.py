@@ -27,8 +27,16 @@ if TYPE_CHECKING:
         TornWriteWarning,
         UnsafeFolderError,
     )
+    from ataraxis_shm._frame import FRAME_HEADER, Damage, Frame, check_frame, frame_size, pack_frame, scan_frames
+    from ataraxis_shm._ring_batch import Batch
+    from ataraxis_shm._ring_consumer import RingConsumer
+    from ataraxis_shm._ring_producer import RingProducer
 
 _HOMES = {
+    "FRAME_HEADER": "_frame",
+    "Batch": "_ring_batch",
+    "Damage": "_frame",
+    "Frame": "_frame",
     "IndexRangeError": "_errors",
     "IntegerRangeError": "_errors",
     "InvalidDataError": "_errors",
@@ -36,18 +44,28 @@ _HOMES = {
     "LockTimeoutError": "_errors",
     "NoSpaceError": "_errors",
     "NotConnectedError": "_errors",
+    "RingConsumer": "_ring_consumer",
     "RingDamageError": "_errors",
     "RingFormatError": "_errors",
     "RingFullError": "_errors",
+    "RingProducer": "_ring_producer",
     "SegmentExistsError": "_errors",
     "SegmentFormatError": "_errors",
     "SegmentNotFoundError": "_errors",
     "ShmError": "_errors",
     "TornWriteWarning": "_errors",
     "UnsafeFolderError": "_errors",
+    "check_frame": "_frame",
+    "frame_size": "_frame",
+    "pack_frame": "_frame",
+    "scan_frames": "_frame",
 }
 
 __all__ = [
+    "FRAME_HEADER",
+    "Batch",
+    "Damage",
+    "Frame",
     "IndexRangeError",
     "IntegerRangeError",
     "InvalidDataError",
@@ -55,9 +73,11 @@ __all__ = [
     "LockTimeoutError",
     "NoSpaceError",
     "NotConnectedError",
+    "RingConsumer",
     "RingDamageError",
     "RingFormatError",
     "RingFullError",
+    "RingProducer",
     "SegmentExistsError",
     "SegmentFormatError",
     "SegmentNotFoundError",
@@ -65,6 +85,10 @@ __all__ = [
     "TornWriteWarning",
     "UnsafeFolderError",
     "__version__",
+    "check_frame",
+    "frame_size",
+    "pack_frame",
+    "scan_frames",
 ]
 
 

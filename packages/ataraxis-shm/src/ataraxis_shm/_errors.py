@@ -56,19 +56,27 @@ class RingFormatError(ShmError, ValueError):
 
 
 class RingFullError(ShmError, Full):
-    """A ring had no space for a record within the timeout; nothing was written."""
+    """A ring had no space for a record within the timeout.
+
+    Attributes:
+        stored: How many records of a `put_many` are in the ring, the first ones; 0 for `put`.
+    """
+
+    stored: int = 0
 
 
 class RingDamageError(ShmError, ValueError):
-    """The bytes at a position of a ring are not an intact frame.
+    """The bytes at the tail of a ring are not an intact frame.
 
     Attributes:
         offset: Position of the damage, in bytes, in the endless stream of the ring.
+        resume: Position of the next intact record, or of the head: what to `RingConsumer.advance` to.
     """
 
-    def __init__(self, message: str, offset: int = 0) -> None:
-        super().__init__(message, offset)
+    def __init__(self, message: str, offset: int, resume: int) -> None:
+        super().__init__(message, offset, resume)
         self.offset = offset
+        self.resume = resume
 
     def __str__(self) -> str:
         return str(self.args[0])

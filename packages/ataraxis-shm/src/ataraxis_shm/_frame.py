@@ -190,17 +190,20 @@ def _scan(view: memoryview, salt: int, start: int) -> "Iterator[Frame | Damage]"
 
 def _resynchronise(view: memoryview, damaged: int, salt: int) -> int:
     """Return the offset of the first intact frame behind a damaged one, or the end of the view."""
+    resumed = damaged + ALIGNMENT
+    for start in find_aligned(view[resumed:], RECORD_MAGIC, PADDING_MAGIC):
+        if _check_record(view, resumed + start, salt) or _check_padding(view, resumed + start, salt):
+            return resumed + start
+    return len(view)
+
+
+def find_aligned(view: memoryview, *magics: bytes) -> "Iterator[int]":
+    """Yield the multiples of eight at which one of the magics stands in a view, in order."""
     import re  # noqa: PLC0415 - only damage needs it, and importing it would double the time this module takes
 
-    either_magic = re.compile(b"|".join(map(re.escape, (RECORD_MAGIC, PADDING_MAGIC))))
-    offset = damaged + ALIGNMENT
-    while found := either_magic.search(view, offset):
-        offset = found.start()
-        aligned = (offset - damaged) % ALIGNMENT == 0
-        if aligned and (_check_record(view, offset, salt) or _check_padding(view, offset, salt)):
-            return offset
-        offset += 1
-    return len(view)
+    for found in re.finditer(b"|".join(map(re.escape, magics)), view):
+        if found.start() % ALIGNMENT == 0:
+            yield found.start()
 
 
 def _check_record(view: memoryview, offset: int, salt: int) -> Frame | None:

@@ -1,0 +1,67 @@
+"""Making the file of a ring, so that nobody ever sees half of one."""
+
+import secrets
+from pathlib import Path
+from typing import Final
+
+from ataraxis_shm._mapping import map_file
+from ataraxis_shm._registry import open_file
+from ataraxis_shm._ring_layout import DATA_OFFSET, PRODUCER_LOCK, RingHeader, RingMemory, write_header
+from ataraxis_shm._system import discard, reserve
+
+_TEMPORARY_SUFFIX: Final = ".new"
+_CREATE_ATTEMPTS: Final = 5
+
+
+def create_ring(path: Path, header: RingHeader) -> RingMemory:
+    """Make a ring's file under a temporary name, lock it, and rename it.
+
+    A creator that is killed before it renames leaves a temporary file without a lock; the next creator in the folder
+    removes it. That one may come between this one's file and its lock, and then this one begins again.
+    """
+    _sweep(path.parent)
+    for _ in range(_CREATE_ATTEMPTS - 1):
+        try:
+            return _create_once(path, header)
+        except FileNotFoundError:
+            if not path.parent.is_dir():
+                raise
+    return _create_once(path, header)
+
+
+def _create_once(path: Path, header: RingHeader) -> RingMemory:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_TEMPORARY_SUFFIX}")
+    file = open_file(temporary, create=True)
+    try:
+        file.try_lock_byte(PRODUCER_LOCK)
+        size = DATA_OFFSET + header.capacity
+        reserve(file.fd, size)
+        memory = map_file(file.fd, size)
+        write_header(memory, header)
+        ring = RingMemory(path, file, memory)
+        _refuse_existing(path)
+        file.rename(path)
+    except BaseException:
+        file.close()
+        discard(temporary)
+        raise
+    return ring
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the temporary files of creators that were killed."""
+    for temporary in folder.glob(f".*{_TEMPORARY_SUFFIX}"):
+        try:
+            file = open_file(temporary)
+        except FileNotFoundError:
+            continue
+        try:
+            if not file.byte_is_locked(PRODUCER_LOCK):
+                discard(temporary)
+        finally:
+            file.close()
+
+
+def _refuse_existing(path: Path) -> None:
+    if path.exists():
+        raise FileExistsError(f"Unable to make the ring {path}: the file exists. Each ring needs a name of its own.")
