@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 OLDEST: Final = (3, 11)
 _NEWEST_MINOR_TRIED: Final = 20
+# The base executable: an environment that uv made has no pip, the interpreter under it has.
 _QUERY: Final = (
-    "import json, sys; print(json.dumps([list(sys.version_info[:3]), sys.base_prefix, "
-    "sys.implementation.name, sys.version_info.releaselevel]))"
+    "import json, sys; print(json.dumps([getattr(sys, '_base_executable', '') or sys.executable, "
+    "list(sys.version_info[:3]), sys.implementation.name, sys.version_info.releaselevel]))"
 )
 _QUERY_SECONDS: Final = 20
 
@@ -29,7 +30,6 @@ class Interpreter:
 
     executable: Path
     version: tuple[int, int, int]
-    prefix: str
 
     @property
     def minor(self) -> str:
@@ -85,9 +85,9 @@ def _query(executable: Path) -> Interpreter | None:
             check=True,
             stdin=subprocess.DEVNULL,
         )
-        version, prefix, implementation, level = json.loads(answer.stdout)
+        base, version, implementation, level = json.loads(answer.stdout)
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
     if implementation != "cpython" or level != "final":
         return None
-    return Interpreter(executable, (version[0], version[1], version[2]), prefix)
+    return Interpreter(Path(base), (version[0], version[1], version[2]))

@@ -1,8 +1,8 @@
 """Finding and ending the processes that a worker left behind, also those that have left its process group.
 
 A service that a workload starts in a session of its own (as the logger does) is out of reach of the group's signal when
-the workload was killed before it could stop it. Every worker therefore carries a mark in its environment variables, which
-its descendants inherit. They can be read on Linux only; elsewhere the group has to do.
+the workload was killed before it could stop it. Every worker therefore carries a mark in its environment variables,
+which its descendants inherit. They can be read on Linux only; elsewhere the group has to do.
 """
 
 from __future__ import annotations
