@@ -3,13 +3,14 @@
 import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
 
 from ataraxis_logger._formats.journal import SegmentHeader, SegmentWriter
 from ataraxis_shm._frame import pack_frame
-from journal_by_the_page import read_folder
+from journal_by_the_page import frame_at, read_folder
 
 HERE = Path(__file__).resolve().parent
 READER = HERE / "journal_by_the_page.py"
@@ -128,3 +129,45 @@ def test_the_page_names_the_numbers_that_the_reader_uses():
     page = PAGE.read_text(encoding="utf-8")
     for fact in ("89 41 58 4A 0D 0A 1A 0A", "89 41 78 52", "Start at offset 128", "without\nthe zero bytes behind it"):
         assert fact in page
+
+
+def test_the_layout_of_a_ring_is_the_pages(tmp_path):
+    from ataraxis_shm import RingProducer
+
+    producer = RingProducer.create(tmp_path / "page.ring", 256, salt=SALT)
+    try:
+        for _ in range(5):  # frames of 40 bytes; the seventh begins the second lap
+            producer.put(b"12345678")
+        content = (tmp_path / "page.ring").read_bytes()
+        magic, version, salt, capacity, ring_id = struct.unpack_from("<8sIIQQ", content)
+        assert (magic, version, salt, capacity) == (b"AXS-RING", 1, SALT, 256)
+        assert ring_id == producer.ring_id
+        assert struct.unpack_from("<Q", content, 256)[0] == producer.head == 200
+        assert struct.unpack_from("<Q", content, 384)[0] == producer.tail == 0
+        assert struct.unpack_from("<Q", content, 128)[0] == 0
+        assert len(content) == 4096 + 256
+        for position in range(0, 200, 40):
+            assert frame_at(content, 4096 + position, salt) == (ring_id, position, b"12345678")
+    finally:
+        producer.close()
+        producer.unlink()
+
+
+def test_the_unused_end_of_a_ring_is_a_padding_frame(tmp_path):
+    from ataraxis_shm import RingConsumer, RingProducer
+
+    with RingProducer.create(tmp_path / "page.ring", 256, salt=SALT) as producer:
+        for _ in range(5):
+            producer.put(b"12345678")
+        with RingConsumer.attach(producer.path) as consumer:
+            consumer.claim()
+            consumer.advance(consumer.peek().end)
+        assert producer.put(b"1" * 40) == 256  # 72 bytes do not fit into the 56 left
+        content = producer.path.read_bytes()
+        start = 4096 + 200
+        magic, skipped, crc, ring_id, position = struct.unpack_from("<4sQIQQ", content, start)
+        assert (magic, skipped, ring_id, position) == (b"\x89AxP", 256 - 200 - 32, producer.ring_id, 200)
+        header_crc = zlib.crc32(content[start + 16 : start + 32], zlib.crc32(content[start : start + 12], SALT))
+        assert crc == header_crc
+        assert frame_at(content, 4096, SALT) == (producer.ring_id, 256, b"1" * 40)
+    producer.unlink()
