@@ -36,8 +36,8 @@ _STORE: Final = _ROOT / ".bench"
 _QUICK_SECONDS: Final = 170.0
 _QUICK_ENVIRONMENT_SECONDS: Final = 60.0
 _QUICK_TIMEOUT: Final = 20
-_FULL_ROUNDS: Final = 9
-_QUICK_ROUNDS: Final = 5
+_FULL_ROUNDS: Final = (21, 9)
+_QUICK_ROUNDS: Final = (15, 5)
 _STALE_SECONDS: Final = 86_400.0
 _INTERRUPTED: Final = 130
 
@@ -56,7 +56,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--rounds",
         metavar="N",
         type=_positive,
-        help=f"rounds of each side (default {_FULL_ROUNDS}, quick {_QUICK_ROUNDS})",
+        help="rounds of each side (default {} or, of long calls, {}; quick {} or {})".format(
+            *_FULL_ROUNDS, *_QUICK_ROUNDS
+        ),
     )
     add("--timeout", metavar="SECONDS", type=_positive, default=300, help="longest wait for one answer (default 300)")
     add("--no-peers", action="store_true", help="only ours and the floor")
@@ -198,14 +200,16 @@ def _measure(
 
 def _plan(options: argparse.Namespace, start: float, rows_left: int) -> Plan:
     """How long to measure the next row: a quick run deals out the time that is left among the rows that are left."""
+    rounds, long_rounds = _rounds(options)
     if not options.quick:
-        return Plan(options.rounds or _FULL_ROUNDS, 3, round_seconds=0.3, row_seconds=120.0, timeout=options.timeout)
+        return Plan(rounds, long_rounds, 3, round_seconds=0.1, row_seconds=120.0, timeout=options.timeout)
     deadline = start + _QUICK_SECONDS
     share = max(0.0, deadline - time.monotonic()) / rows_left
     return Plan(
-        options.rounds or _QUICK_ROUNDS,
+        rounds,
+        long_rounds,
         fewest_rounds=1,
-        round_seconds=min(0.1, share / 40),
+        round_seconds=min(0.05, share / 100),
         row_seconds=share * 0.6,
         timeout=min(options.timeout, _QUICK_TIMEOUT),
         row_limit=max(6.0, share * 2),
@@ -213,12 +217,19 @@ def _plan(options: argparse.Namespace, start: float, rows_left: int) -> Plan:
     )
 
 
+def _rounds(options: argparse.Namespace) -> tuple[int, int]:
+    """Rounds of short and of long calls."""
+    if options.rounds:
+        return options.rounds, options.rounds
+    return _QUICK_ROUNDS if options.quick else _FULL_ROUNDS
+
+
 def _settings(options: argparse.Namespace) -> dict[str, object]:
     """What a reader of the result has to know about the run."""
     return {
         "quick": options.quick,
         "only": options.only,
-        "rounds": options.rounds or (_QUICK_ROUNDS if options.quick else _FULL_ROUNDS),
+        "rounds": _rounds(options),
         "peers": not options.no_peers,
         "date": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": _commit(),

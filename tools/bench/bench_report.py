@@ -92,7 +92,7 @@ def describe_check(check: Check) -> str:
 def describe_verdict(check: Check, verdict: Verdict) -> str:
     """The verdict; a missed must with how much of it was reached."""
     if verdict is Verdict.MISSED and check.must_reached is not None:
-        return f"{verdict.value} ({check.must_reached * 100:.0f} % of must)"
+        return f"{verdict.value} ({int(check.must_reached * 100)} % of must)"
     return verdict.value
 
 

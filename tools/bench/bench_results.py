@@ -198,7 +198,7 @@ def save_result(result: Result, path: Path) -> None:
     """Writes a result as JSON, whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_text(json.dumps({"format": FORMAT, **asdict(result)}, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps({"format": FORMAT, **asdict(result)}) + "\n", encoding="utf-8")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

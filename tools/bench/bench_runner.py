@@ -39,7 +39,9 @@ class Plan:
     """How long to measure.
 
     Attributes:
-        rounds: Rounds of each side, when the time allows.
+        rounds: Rounds of each side, when the time allows. Many short ones, taken in turns, resist what else the machine
+            does better than few long ones.
+        long_rounds: The same for a row with a workload whose call is long (`once`).
         fewest_rounds: Rounds that are made even when they take longer than `row_seconds`.
         round_seconds: How long a round of a looped workload takes.
         row_seconds: After this time a row begins no further round.
@@ -49,6 +51,7 @@ class Plan:
     """
 
     rounds: int
+    long_rounds: int
     fewest_rounds: int
     round_seconds: float
     row_seconds: float
@@ -67,6 +70,7 @@ class _Side:
 
     participant: Participant
     worker: Worker
+    once: bool = False
     spent: float = 0.0
 
     @property
@@ -142,11 +146,14 @@ class RowRunner:
             side.worker.send("prepare")
         for side in sides:
             self._guard(side, self._await_preparation)
-        for number in range(self.plan.rounds):
+        rounds = self.plan.long_rounds if any(side.once for side in sides) else self.plan.rounds
+        for number in range(rounds):
             if number >= self.plan.fewest_rounds and self._elapsed() > self.plan.row_seconds:
                 break
-            for side in sides:
+            # Forth and back, so that no side always follows the same other one.
+            for side in reversed(sides) if number % 2 else sides:
                 if not side.failed:
+                    self.say(f"{side.participant.label} {number + 1}/{rounds}")
                     self._measure_round(side, number, len(sides))
             if any(side.failed and side.participant.label == OURS for side in sides):
                 return
@@ -160,13 +167,12 @@ class RowRunner:
         if number >= self.plan.fewest_rounds and side.spent > self.plan.row_seconds / sides:
             participant.rounds.append(None)
             return
-        self.say(f"{participant.label} {number + 1}/{self.plan.rounds}")
         start = time.monotonic()
         self._guard(side, self._ask_for_round)
         side.spent += time.monotonic() - start
 
     def _await_preparation(self, side: _Side) -> None:
-        side.worker.receive(self._patience())
+        side.once = side.worker.receive(self._patience())["once"]
 
     def _finish(self, side: _Side) -> None:
         side.worker.ask("finish", _CHECK_SECONDS)

@@ -13,7 +13,6 @@ import itertools
 import json
 import math
 import os
-import platform
 import re
 import sys
 import traceback
@@ -84,7 +83,7 @@ class WorkloadSession:
         self.stage = "values"
         values = {"time": elapsed / (self._repetitions * work.items), "peak_MiB": peak_memory() / _MEBIBYTE}
         values.update(work.values() if work.values else {})
-        values = {name: float(value) for name, value in values.items() if math.isfinite(value)}
+        values = {name: float(f"{value:.6g}") for name, value in values.items() if math.isfinite(value)}
         if work.once:
             self.check()
         return {"repetitions": self._repetitions, "items": work.items, "seconds": elapsed, "values": values}
@@ -120,7 +119,7 @@ def _answer(session: WorkloadSession, command: str) -> dict[str, Any]:
     """What one command gives."""
     name, _, argument = command.partition(" ")
     if name == "prepare":
-        return {"prepared": session.prepare().once, "python": platform.python_version()}
+        return {"once": session.prepare().once}
     if name == "round":
         return session.round(float(argument))
     if name == "finish":
