@@ -177,7 +177,7 @@ def test_a_name_that_changes_meaning_while_it_is_opened_leaves_the_locks_alone(f
     monkeypatch.setattr(_system, "open_descriptor", swap_then_open)
     with open_file(other) as second:
         assert second.fd == file.fd
-        spare = list(second._entry.spare)
+        spare = list(second.entry.spare)
         assert len(spare) == 1
     code = "import sys; from ataraxis_shm._registry import open_file; print(open_file(sys.argv[1]).try_lock_byte(1))"
     assert run_python(code, other).stdout == "False\n"
@@ -189,14 +189,14 @@ def test_a_name_that_changes_meaning_while_it_is_opened_leaves_the_locks_alone(f
 
 @needs_fork
 def test_a_spare_descriptor_is_closed_in_a_forked_child(file):
-    file._entry.spare.append(os.dup(file.fd))
-    spare = file._entry.spare[0]
+    file.entry.spare.append(os.dup(file.fd))
+    spare = file.entry.spare[0]
 
     def child():
         with contextlib.suppress(OSError):
             os.fstat(spare)
             raise AssertionError
-        assert file._entry.spare == []
+        assert file.entry.spare == []
 
     assert fork_and_wait(child) == 0
 

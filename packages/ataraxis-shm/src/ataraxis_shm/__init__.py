@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ataraxis_shm._version import __version__
 
 if TYPE_CHECKING:
+    from ataraxis_shm._array import SharedMemoryArray
     from ataraxis_shm._errors import (
         IndexRangeError,
         IntegerRangeError,
@@ -52,6 +53,7 @@ _HOMES = {
     "SegmentExistsError": "_errors",
     "SegmentFormatError": "_errors",
     "SegmentNotFoundError": "_errors",
+    "SharedMemoryArray": "_array",
     "ShmError": "_errors",
     "TornWriteWarning": "_errors",
     "UnsafeFolderError": "_errors",
@@ -81,6 +83,7 @@ __all__ = [
     "SegmentExistsError",
     "SegmentFormatError",
     "SegmentNotFoundError",
+    "SharedMemoryArray",
     "ShmError",
     "TornWriteWarning",
     "UnsafeFolderError",

@@ -25,6 +25,7 @@ flock = fcntl.flock
 
 OPEN_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _RESERVE_STEP = 64 << 20
 # struct flock: (type, whence, start, length, pid) on Linux, (start, length, pid, type, whence) on macOS.
@@ -93,18 +94,29 @@ def open_descriptor(path: str) -> int:
     return os.open(path, OPEN_FLAGS)
 
 
+def lock_name(folder: Path) -> str:
+    """Returns the path that stands for the lock of a folder: the folder itself, so that the lock leaves nothing."""
+    return str(folder)
+
+
+def open_for_lock(path: str) -> int:
+    """Opens what `lock_name` says."""
+    return os.open(path, _FOLDER_FLAGS)
+
+
 def reopen(fd: int, path: str) -> int:
-    """Opens the file of a descriptor again: another open file description, so another owner of its `flock`.
+    """Opens the file or folder of a descriptor again: another open file description, another owner of its `flock`.
 
     Raises:
         OSError: If the file can no longer be opened, for one because it has no name any more (macOS).
     """
+    flags = _FOLDER_FLAGS if stat.S_ISDIR(os.fstat(fd).st_mode) else OPEN_FLAGS
     if sys.platform == "linux":
         try:
-            return os.open(f"/proc/self/fd/{fd}", os.O_RDWR | os.O_CLOEXEC)
+            return os.open(f"/proc/self/fd/{fd}", flags & ~os.O_NOFOLLOW)
         except FileNotFoundError:  # no /proc in this container
             pass
-    new = open_descriptor(path)
+    new = os.open(path, flags)
     if os.path.sameopenfile(fd, new):
         return new
     os.close(new)

@@ -60,7 +60,7 @@ class _Entry:
                 if not self.mutex.held and _entries.get(self.key) is self:
                     _closing.discard(self)
                     del _entries[self.key]
-                    self.mutex.fd = -1
+                    self.mutex.lose()
                     self.close_descriptors()
             finally:
                 lock.release()
@@ -81,9 +81,9 @@ class _Entry:
             _system.move_descriptor(_system.reopen(self.fd, self.path), self.fd)
         except OSError:
             _system.move_descriptor(os.open(os.devnull, os.O_RDWR), self.fd)
-            self.mutex.reset_after_fork(-1)
+            self.mutex.lose()
             return
-        self.mutex.reset_after_fork(self.fd)
+        self.mutex.reset_after_fork()
         if self.user_count:
             _system.try_lock_bytes(self.fd, _user_byte(), shared=True)
 
@@ -95,10 +95,10 @@ class OpenFile:
         mutex: The lock of the file among all threads of all processes.
     """
 
-    __slots__ = ("__weakref__", "_entry", "_is_closed", "_is_user", "mutex")
+    __slots__ = ("__weakref__", "_is_closed", "_is_user", "entry", "mutex")
 
     def __init__(self, entry: _Entry) -> None:
-        self._entry = entry
+        self.entry = entry
         self._is_closed = False
         self._is_user = False
         self.mutex = entry.mutex
@@ -106,12 +106,16 @@ class OpenFile:
     @property
     def fd(self) -> int:
         """The descriptor, open for reading and writing; the same number for the life of the process and its forks."""
-        return self._entry.fd
+        return self.entry.fd
 
     @property
     def path(self) -> Path:
         """Where the file was opened, or moved to by `rename`."""
-        return Path(self._entry.path)
+        return Path(self.entry.path)
+
+    def again(self) -> "OpenFile":
+        """Returns another use of the same file, with a life of its own."""
+        return _use(lambda: self.entry)
 
     def map(self, size: int) -> memoryview:
         """Maps the first `size` bytes for reading and writing, so that no child keeps the lock of the mutex.
@@ -119,16 +123,16 @@ class OpenFile:
         See `map_file` for what is returned and raised.
         """
         with _lock:
-            if self._entry.map_fd < 0:
-                self._entry.map_fd = _system.reopen(self.fd, self._entry.path)
-            return map_file(self._entry.map_fd, size)
+            if self.entry.map_fd < 0:
+                self.entry.map_fd = _system.reopen(self.fd, self.entry.path)
+            return map_file(self.entry.map_fd, size)
 
     def rename(self, target: str | os.PathLike[str]) -> None:
         """Moves the file, replacing what has that name."""
         with _lock:
             target = os.fspath(target)
-            Path(self._entry.path).replace(target)
-            self._entry.path = target
+            Path(self.entry.path).replace(target)
+            self.entry.path = target
 
     def try_lock_byte(self, offset: int) -> bool:
         """Takes a lock that the system frees when this process dies; a forked child does not have it.
@@ -140,7 +144,7 @@ class OpenFile:
             False when another process, or another user of the file in this process, has it.
         """
         with _lock:
-            held = self._entry.held
+            held = self.entry.held
             if offset in held or self.mutex.fd < 0 or not _system.try_lock_bytes(self.fd, _LOCK_BASE + offset):
                 return False
             held[offset] = self
@@ -149,14 +153,14 @@ class OpenFile:
     def unlock_byte(self, offset: int) -> None:
         """Releases the lock; nothing happens when this object does not have it, as in a forked child."""
         with _lock:
-            if self._entry.held.get(offset) is self:
-                del self._entry.held[offset]
+            if self.entry.held.get(offset) is self:
+                del self.entry.held[offset]
                 _system.unlock_bytes(self.fd, _LOCK_BASE + offset)
 
     def byte_is_locked(self, offset: int) -> bool:
         """Tells whether anybody has the lock, this process included."""
         with _lock:
-            if offset in self._entry.held:
+            if offset in self.entry.held:
                 return True
             return any(_system.locked_by_others(self.fd, _LOCK_BASE + offset, 1))
 
@@ -165,7 +169,7 @@ class OpenFile:
         with _lock:
             if not self._is_user:
                 self._is_user = True
-                self._entry.user_count += 1
+                self.entry.user_count += 1
                 _system.try_lock_bytes(self.fd, _user_byte(), shared=True)
 
     def leave_users(self) -> None:
@@ -173,14 +177,14 @@ class OpenFile:
         with _lock:
             if self._is_user:
                 self._is_user = False
-                self._entry.user_count -= 1
-                if not self._entry.user_count and self.mutex.fd >= 0:
+                self.entry.user_count -= 1
+                if not self.entry.user_count and self.mutex.fd >= 0:
                     _system.unlock_bytes(self.fd, _user_byte())
 
     def users(self) -> tuple[int, ...]:
         """Returns the numbers of the processes that use the file, this one included."""
         with _lock:
-            found = {os.getpid()} if self._entry.user_count else set()
+            found = {os.getpid()} if self.entry.user_count else set()
             for start, length in _system.locked_by_others(self.fd, _USER_BASE, _USER_RANGE):
                 found.update(range(start - _USER_BASE, start - _USER_BASE + length))
             return tuple(sorted(found))
@@ -191,12 +195,12 @@ class OpenFile:
             if self._is_closed:
                 return
             self._is_closed = True
-            for offset in [offset for offset, holder in self._entry.held.items() if holder is self]:
+            for offset in [offset for offset, holder in self.entry.held.items() if holder is self]:
                 self.unlock_byte(offset)
             self.leave_users()
-            self._entry.references -= 1
-            if not self._entry.references:
-                self._entry.close_when_free()
+            self.entry.references -= 1
+            if not self.entry.references:
+                self.entry.close_when_free()
             _reap()
 
     def __enter__(self) -> Self:
@@ -223,38 +227,56 @@ def open_file(path: str | os.PathLike[str], *, create: bool = False) -> OpenFile
         FileNotFoundError: If it should exist and does not.
         OSError: If the system refuses, or the path is no regular file.
     """
-    path = os.path.abspath(path)  # noqa: PTH100 (Path would be made twice as slowly and turned back at once)
+    name = os.path.abspath(path)  # noqa: PTH100 (Path would be made twice as slowly and turned back at once)
+    return _use(lambda: _create(name) if create else _find(name, _system.open_descriptor))
+
+
+@contextlib.contextmanager
+def folder_lock(folder: Path, timeout: float | None = None) -> Iterator[None]:
+    """Holds the lock of a folder, under which files in it are published, found and removed; makes it when missing.
+
+    Raises:
+        LockTimeoutError: If the lock was not free within `timeout` seconds.
+        UnsafeFolderError: If somebody else could change the folder.
+    """
+    name = _system.lock_name(folder)
+    while True:
+        _system.ensure_private_folder(folder)
+        try:
+            file = _use(lambda: _find(name, _system.open_for_lock))
+        except FileNotFoundError:  # removed in between, because it was empty
+            continue
+        with file, file.mutex.hold(timeout, f"the folder {folder}"):
+            if _is_named(file.entry, name):
+                yield
+                return
+
+
+def _is_named(entry: _Entry, path: str) -> bool:
+    try:
+        return _key(os.lstat(path)) == entry.key
+    except FileNotFoundError:
+        return False
+
+
+def _use(find: Callable[[], _Entry]) -> OpenFile:
     with _lock:
         _reap()
         while True:
-            entry = _create(path) if create else _find(path)
+            entry = find()
             entry.references += 1
             # The garbage collector may have closed its last user before it was counted.
             if _entries.get(entry.key) is entry:
                 return OpenFile(entry)
 
 
-@contextlib.contextmanager
-def folder_lock(folder: Path) -> Iterator[None]:
-    """Holds the lock of a folder, under which files in it are published, found and swept."""
-    path = folder / ".lock"
-    with _open_or_create(path) as file, file.mutex.hold():
-        yield
-
-
-def _open_or_create(path: Path) -> OpenFile:
-    while True:
-        try:
-            return open_file(path)
-        except FileNotFoundError:
-            with contextlib.suppress(FileExistsError):  # another process was faster
-                return open_file(path, create=True)
-
-
-def _find(path: str) -> _Entry:
+def _find(path: str, open_descriptor: Callable[[str], int]) -> _Entry:
     # Looked up before it is opened: closing a second descriptor would drop the locks of the first.
-    entry = _entries.get(_key(os.lstat(path)))
-    return entry if entry is not None else _enter(path, _system.open_descriptor(path))
+    with contextlib.suppress(FileNotFoundError):  # where the lock of a folder is a file, opening makes it
+        entry = _entries.get(_key(os.lstat(path)))
+        if entry is not None:
+            return entry
+    return _enter(path, open_descriptor(path))
 
 
 def _create(path: str) -> _Entry:
@@ -269,7 +291,7 @@ def _enter(path: str, fd: int) -> _Entry:
     if key in _entries:  # the name came to mean this file after it was looked up
         _entries[key].spare.append(fd)
         return _entries[key]
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
         os.close(fd)
         raise OSError(f"Unable to use {path} as a shared file: it is not a regular file.")
     _entries[key] = entry = _Entry(key, path, fd)

@@ -19,10 +19,12 @@ if sys.platform == "win32":  # pragma: no cover (written and type-checked for, n
         flock,
         free_space,
         is_private_folder,
+        lock_name,
         locked_by_others,
         make_private,
         move_descriptor,
         open_descriptor,
+        open_for_lock,
         reopen,
         try_lock_bytes,
         unlock_bytes,
@@ -39,10 +41,12 @@ else:
         flock,
         free_space,
         is_private_folder,
+        lock_name,
         locked_by_others,
         make_private,
         move_descriptor,
         open_descriptor,
+        open_for_lock,
         reopen,
         try_lock_bytes,
         unlock_bytes,
@@ -57,10 +61,12 @@ __all__ = [
     "discard",
     "ensure_private_folder",
     "flock",
+    "lock_name",
     "locked_by_others",
     "make_private",
     "move_descriptor",
     "open_descriptor",
+    "open_for_lock",
     "reopen",
     "reserve",
     "roots",
@@ -77,7 +83,7 @@ _OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EFBIG)
 def roots() -> tuple[Path, ...]:
     """Returns the folders that hold shared files, the preferred one first; they need not exist yet.
 
-    Linux: ``/dev/shm/ataraxis-<uid>`` (where it can be used), then ``/var/tmp/ataraxis-<uid>``; macOS: the second alone;
+    Linux: ``/dev/shm/ataraxis-<uid>`` (where it can be used), then ``/var/tmp/ataraxis-<uid>``; macOS: the second;
     Windows: ``%LOCALAPPDATA%/ataraxis``. With ``ATARAXIS_SHM_FOLDER`` set, that folder alone.
     """
     chosen = os.environ.get(FOLDER_SWITCH)
@@ -85,13 +91,16 @@ def roots() -> tuple[Path, ...]:
 
 
 def ensure_private_folder(folder: Path) -> Path:
-    """Makes a folder of mode 0700, or checks that the existing one is safe to use; returns it.
+    """Makes a folder, and what is missing above it, of mode 0700, or checks that it is safe to use; returns it.
 
     Raises:
         UnsafeFolderError: If it belongs to another user, others may write to it, or it is a link or no folder.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True)
+        folder.mkdir(mode=0o700)
+    except FileNotFoundError:
+        ensure_private_folder(folder.parent)
+        return ensure_private_folder(folder)  # from the top: somebody may have removed the empty parent again
     except FileExistsError:
         if not is_private_folder(folder):
             raise UnsafeFolderError(

@@ -59,6 +59,14 @@ if sys.platform == "win32":  # pragma: no cover (no other system can run it; myp
         )
         return msvcrt.open_osfhandle(handle, OPEN_FLAGS)
 
+    def lock_name(folder: Path) -> str:
+        """Returns the path that stands for the lock of a folder: a file in it, since folders cannot be locked."""
+        return str(folder / ".lock")
+
+    def open_for_lock(path: str) -> int:
+        """Opens what `lock_name` says, and makes it when it is missing."""
+        return os.open(path, OPEN_FLAGS | os.O_CREAT)
+
     def reopen(fd: int, path: str) -> int:
         """Opens the file of a descriptor again; the path still names it, since nobody can replace an open file."""
         del fd

@@ -1,0 +1,78 @@
+"""Data on its way into an array: converted before the lock is taken, and integers never wrap around silently."""
+
+from reprlib import repr as short_repr
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ataraxis_shm._errors import IntegerRangeError, InvalidDataError
+
+_INTEGER_KINDS = "iu"
+_FLOAT_KINDS = "fc"
+_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
+    "b": (bool,),
+    "i": (),
+    "u": (),
+    "f": (float,),
+    "c": (float, complex),
+}
+
+
+def integer_range(datatype: np.dtype[Any]) -> tuple[int, int] | None:
+    """Returns the smallest and the largest integer that a datatype holds; None where integers are not numbers in it."""
+    if datatype.kind in _INTEGER_KINDS:
+        limits = np.iinfo(datatype)
+        return int(limits.min), int(limits.max)
+    if datatype.kind in _FLOAT_KINDS:
+        largest = int(np.finfo(datatype).max)
+        return -largest, largest
+    return None
+
+
+def directly_storable_types(datatype: np.dtype[Any]) -> frozenset[type]:
+    """Returns the types whose every value goes into an element as it is, without a check or a conversion before."""
+    if datatype.kind not in _PYTHON_TYPES:
+        return frozenset()
+    return frozenset((datatype.type, *_PYTHON_TYPES[datatype.kind]))
+
+
+def convert(data: object, datatype: np.dtype[Any]) -> NDArray[Any]:
+    """Converts data to an array of a datatype, as NumPy does, except that integers must fit.
+
+    Floating-point numbers lose their fraction on the way into integers.
+
+    Raises:
+        IntegerRangeError: If an integer does not fit (a ValueError and an OverflowError).
+        InvalidDataError: If the data means nothing in this datatype (a ValueError).
+        TypeError: If the data is of a type that has no place in this datatype.
+    """
+    limits = integer_range(datatype)
+    try:
+        if limits is not None:
+            _check_range(data, limits, datatype)
+        return np.asarray(data, dtype=datatype)
+    except IntegerRangeError:
+        raise
+    except OverflowError as error:
+        raise _does_not_fit(data, datatype) from error
+    except ValueError as error:
+        raise InvalidDataError(f"Unable to convert {short_repr(data)} to {datatype}: {str(error)[:200]}") from error
+
+
+def _check_range(data: object, limits: tuple[int, int], datatype: np.dtype[Any]) -> None:
+    source = np.asarray(data)
+    if source.dtype.kind in _INTEGER_KINDS:
+        if source.size and not limits[0] <= int(source.min()) <= int(source.max()) <= limits[1]:
+            raise _does_not_fit(data, datatype)
+    elif not isinstance(data, (np.ndarray, np.generic, float)):
+        # NumPy has no common type for integers of more than 64 bits, or makes them floating-point numbers.
+        for item in np.asarray(data, dtype=object).flat:
+            if isinstance(item, int | np.integer) and not limits[0] <= int(item) <= limits[1]:
+                raise _does_not_fit(item, datatype)
+
+
+def _does_not_fit(data: object, datatype: np.dtype[Any]) -> IntegerRangeError:
+    limits = integer_range(datatype)
+    expected = "" if limits is None or datatype.kind in _FLOAT_KINDS else f" from {limits[0]} to {limits[1]}"
+    return IntegerRangeError(f"Unable to store {short_repr(data)} as {datatype}: expected numbers{expected} only.")
