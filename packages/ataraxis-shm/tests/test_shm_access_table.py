@@ -5,11 +5,12 @@ The tables were made by observing ataraxis-data-structures 3.1.1. Where the resu
 and NumPy integers that do not fit raise as Python ones did.
 """
 
-import datetime
+import datetime as dt
 import warnings
 
 import numpy as np
 import pytest
+
 from ataraxis_shm import (
     IndexRangeError,
     IntegerRangeError,
@@ -117,7 +118,10 @@ def test_read(numbers, index, expected, with_lock):
 @pytest.mark.parametrize(("index", "_expected"), READ)
 def test_write_one_value(numbers, index, _expected, with_lock):
     model = np.array(START)
-    model[slice(*index) if len(index) == 2 else slice(index[0], None)] = 9 if isinstance(index, tuple) else 9
+    if isinstance(index, tuple):
+        model[index[0] : index[1] if len(index) == 2 else None] = 9
+    else:
+        model[int(index)] = 9
     numbers.write_data(index, 9, with_lock=with_lock)
     assert numbers.read_data((0,), convert_output=True) == model.tolist()
 
@@ -283,8 +287,8 @@ DATATYPES = [
     (np.array([b"ab", b"c"]), b"z", np.bytes_, bytes),
     (np.array([1, 2], dtype=">i4"), 77, np.int32, int),
     (np.array([1, 2], dtype=">f8"), 7.5, np.float64, float),
-    (np.array(["2020", "2021"], dtype="M8[s]"), np.datetime64("2022"), np.datetime64, datetime.datetime),
-    (np.array([1, 2], dtype="m8[us]"), np.timedelta64(5, "us"), np.timedelta64, datetime.timedelta),
+    (np.array(["2020", "2021"], dtype="M8[s]"), np.datetime64("2022"), np.datetime64, dt.datetime),
+    (np.array([1, 2], dtype="m8[us]"), np.timedelta64(5, "us"), np.timedelta64, dt.timedelta),
     (np.array([b"ab", b"cd"], dtype="V2"), np.void(b"xy"), np.void, bytes),
 ]
 

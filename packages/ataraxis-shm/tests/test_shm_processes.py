@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+
 from ataraxis_shm import SharedMemoryArray
 from shm_helpers import start_python, unique_name
 
@@ -17,7 +18,7 @@ PROCESSES = 4
 THREADS = 4
 INCREMENTS = 5_000
 
-_received = None
+_received = []
 
 
 @dataclass
@@ -51,12 +52,11 @@ def receive_and_increment(arrivals):
 
 
 def receive_by_initializer(shared):
-    global _received
-    _received = shared
+    _received.append(shared)
 
 
 def increment_received(_):
-    increment_in_threads(_received)
+    increment_in_threads(_received[0])
 
 
 def read_nested(holder):
