@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ataraxis_shm._frame import FRAME_HEADER, Damage, Frame, check_frame, frame_size, pack_frame, scan_frames
     from ataraxis_shm._ring_batch import Batch
     from ataraxis_shm._ring_consumer import RingConsumer
+    from ataraxis_shm._ring_create import remove_unfinished_rings
     from ataraxis_shm._ring_producer import RingProducer
 
 _HOMES = {
@@ -60,6 +61,7 @@ _HOMES = {
     "check_frame": "_frame",
     "frame_size": "_frame",
     "pack_frame": "_frame",
+    "remove_unfinished_rings": "_ring_create",
     "scan_frames": "_frame",
 }
 
@@ -91,6 +93,7 @@ __all__ = [
     "check_frame",
     "frame_size",
     "pack_frame",
+    "remove_unfinished_rings",
     "scan_frames",
 ]
 

@@ -1,5 +1,6 @@
 """Making the file of a ring, so that nobody ever sees half of one."""
 
+import os
 import secrets
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,7 @@ def create_ring(path: Path, header: RingHeader) -> RingMemory:
     A creator that is killed before it renames leaves a temporary file without a lock; the next creator in the folder
     removes it. That one may come between this one's file and its lock, and then this one begins again.
     """
-    _sweep(path.parent)
+    remove_unfinished_rings(path.parent)
     for _ in range(_CREATE_ATTEMPTS - 1):
         try:
             return _create_once(path, header)
@@ -48,9 +49,12 @@ def _create_once(path: Path, header: RingHeader) -> RingMemory:
     return ring
 
 
-def _sweep(folder: Path) -> None:
-    """Remove the temporary files of creators that were killed."""
-    for temporary in folder.glob(f".*{_TEMPORARY_SUFFIX}"):
+def remove_unfinished_rings(folder: str | os.PathLike[str]) -> None:
+    """Remove from a folder what creators of rings left that were killed before their ring was there.
+
+    `RingProducer.create` does it in the folder of the new ring; this is for who wants to remove the folder.
+    """
+    for temporary in Path(folder).glob(f".*{_TEMPORARY_SUFFIX}"):
         try:
             file = open_file(temporary)
         except FileNotFoundError:
