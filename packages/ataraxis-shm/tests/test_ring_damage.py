@@ -1,7 +1,5 @@
 """What a consumer does when the bytes of a ring are not what its producer wrote."""
 
-import threading
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,18 +129,6 @@ def test_a_head_that_is_seen_before_its_bytes_is_looked_at_again(tmp_path, monke
         monkeypatch.setattr(module.time, "sleep", arrive)
         assert take_all(consumer) == [b"late"]
         assert len(looks) == 3
-
-
-def test_a_record_that_arrives_while_damage_is_looked_at_is_not_called_damage(tmp_path):
-    with ring(tmp_path) as (producer, consumer):
-        position = producer.put(b"late")
-        flip(producer, position)
-        repair = threading.Timer(0.01, flip, (producer, position))
-        repair.start()
-        try:
-            assert take_all(consumer) == [b"late"]
-        finally:
-            repair.join()
 
 
 def take_or_skip(consumer, max_records):
