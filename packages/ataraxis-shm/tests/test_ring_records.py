@@ -41,6 +41,25 @@ def test_records_come_out_in_the_order_they_went_in(ends):
     assert positions == [sum(frame_size(length) for length in range(count)) for count in range(40)]
 
 
+def test_a_batch_tells_the_lengths_of_its_records(ends):
+    producer, consumer = ends
+    producer.put_many([(bytes(length),) for length in (0, 5, 64)])
+    assert list(consumer.peek().lengths) == [0, 5, 64]
+
+
+def test_the_count_of_records_grows_with_every_way_to_put(ends):
+    producer, consumer = ends
+    assert consumer.records == 0
+    producer.put(b"one")
+    producer.put(b"two")
+    producer.put_many([(b"three",), (b"four",)])
+    assert consumer.records == 4
+    take_all(consumer)
+    filled = fill(producer)
+    take_all(consumer)
+    assert consumer.records == 4 + filled, "nobody's reading changes it, nor does a wrap"
+
+
 def test_peek_shows_again_what_nobody_advanced_past(ends):
     producer, consumer = ends
     producer.put(b"one")

@@ -31,12 +31,13 @@ class Batch:
 
     Attributes:
         positions: Position of each record in the ring's endless stream, in bytes.
+        lengths: Length of each record's body, in bytes.
         frames: The records as they lie in the ring, headers included: no, one or two read-only views of whole frames,
             the second where the ring wraps. Padding is left out.
         end: What to `RingConsumer.advance` to when all of the batch is done with.
     """
 
-    __slots__ = ("_capacity", "_data", "_lengths", "end", "frames", "positions")
+    __slots__ = ("_capacity", "_data", "end", "frames", "lengths", "positions")
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class Batch:
     ) -> None:
         self._data = ring.readable
         self._capacity = ring.header.capacity
-        self._lengths = lengths
+        self.lengths = lengths
         self.positions = positions
         self.frames = frames
         self.end = end
@@ -60,7 +61,7 @@ class Batch:
     def __iter__(self) -> "Iterator[tuple[int, memoryview]]":
         """Yield the position and the body (a read-only view) of each record."""
         data, capacity = self._data, self._capacity
-        for position, length in zip(self.positions, self._lengths, strict=True):
+        for position, length in zip(self.positions, self.lengths, strict=True):
             body = DATA_OFFSET + HEADER_SIZE + position % capacity
             yield position, data[body : body + length]
 

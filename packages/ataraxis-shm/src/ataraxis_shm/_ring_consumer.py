@@ -14,6 +14,7 @@ from ataraxis_shm._ring_layout import (
     CONSUMER_LOCK,
     HEAD,
     PRODUCER_LOCK,
+    RECORDS,
     SCRATCH,
     SCRATCH_WORDS,
     STATE,
@@ -125,6 +126,11 @@ class RingConsumer:
     def tail(self) -> int:
         """Position of the oldest record that nobody has advanced past."""
         return self._ring.words[TAIL]
+
+    @property
+    def records(self) -> int:
+        """How many records were put into the ring since it was made."""
+        return self._ring.words[RECORDS]
 
     @property
     def backlog(self) -> int:

@@ -11,6 +11,7 @@ offset content
 0      magic, version u32, salt u32, capacity u64, ring id u64, created u64 (UTC, microseconds), process u64
 128    state u64: 0 open, 1 closed by its producer
 256    head u64: where the next frame begins; only the producer stores it, and that store is the commit
+264    records u64: how many records were put; stored after the head, so it may lag but never runs ahead
 384    tail u64: where the oldest unread frame begins; only the consumer stores it
 512    four u64 of the consumer's own
 ====== =====================================================================================================
@@ -40,6 +41,7 @@ SCRATCH_WORDS: Final = 4
 
 STATE: Final = 128 // 8
 HEAD: Final = 256 // 8
+RECORDS: Final = 264 // 8  # on the line of the head: the same process stores both
 TAIL: Final = 384 // 8
 SCRATCH: Final = 512 // 8
 CLOSED: Final = 1

@@ -22,6 +22,7 @@ from ataraxis_shm._ring_layout import (
     CLOSED,
     DATA_OFFSET,
     HEAD,
+    RECORDS,
     SHORTEST_WAIT,
     STATE,
     TAIL,
@@ -238,6 +239,7 @@ class RingProducer:
                         pack_into(self._memory, head - self._shift, RECORD_MAGIC, length, crc, self._ring_id, checked)
                         if words[HEAD] == head:
                             words[HEAD] = head + size
+                            words[RECORDS] += 1
                             return head
             finally:
                 self._inside = 0
@@ -416,6 +418,7 @@ class RingProducer:
                 pack_into(memory, offset, RECORD_MAGIC, length, crc, self._ring_id, checked)
                 if words[HEAD] == head:
                     words[HEAD] = position + size
+                    words[RECORDS] += 1
                     self._shift = lap - DATA_OFFSET
                     self._limit = limit
                     return position
@@ -444,6 +447,7 @@ class RingProducer:
         if words[HEAD] != start:
             return 0
         words[HEAD] = position
+        words[RECORDS] += done
         return done
 
     def _find_place(self, size: int) -> tuple[int, int] | None:
