@@ -145,7 +145,8 @@ class PathCore:
 
     def _fits(self, section: dict[Any, Any]) -> bool:
         """Whether the types of a section's first and last key are counted: a look for changes by hand, in O(1)."""
-        return not section or self._types.counts.keys() >= {type(next(iter(section))), type(next(reversed(section)))}
+        counts = self._types.counts
+        return not section or (type(next(iter(section))) in counts and type(next(reversed(section))) in counts)
 
     def _recount(self) -> bool:
         """Counts the key types again; returns whether there are others than before."""

@@ -104,6 +104,19 @@ class NestedDictionary(PathCore):
             >>> NestedDictionary({1: {"a": {True: "found"}}}).read_nested_value([1, "a", True])
             'found'
         """
+        # The loop of _look_up once more: calling it would make every read a fifth slower.
+        keys = variable_path if type(variable_path) is tuple else self._keys(variable_path)
+        value: Any = self._root
+        try:
+            for key in keys:
+                if type(value) is not dict:
+                    break
+                value = value[key]
+            else:
+                if not self._types.confusable or self._types.rules_out_confusion(keys):
+                    return value
+        except (KeyError, TypeError):
+            pass
         value = self._look_up(variable_path)
         if value is ABSENT:
             raise self._trail(variable_path).missing_error()
@@ -317,8 +330,8 @@ class NestedDictionary(PathCore):
             return_raw: Whether paths are tuples of keys instead of strings.
 
         Returns:
-            None if there is no such key, the path if there is one, a tuple of the paths if there are several. (To tell
-            one raw path from several: the items of several are tuples at all times.)
+            None if there is no such key, the path if there is one, a tuple of the paths if there are several. (One raw
+            path ends in the key itself, several end in a path.)
 
         Raises:
             NestedTypeError: The key is not hashable.

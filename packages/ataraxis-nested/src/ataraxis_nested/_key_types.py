@@ -53,9 +53,12 @@ class KeyTypes:
 
     def discard(self, kind: type, number: int = 1) -> None:
         """Counts `number` fewer keys of one type, of which there have to be that many."""
-        self.counts[kind] -= number
-        if not self.counts[kind]:
-            del self.counts[kind]
+        counts = self.counts
+        left = counts[kind] - number
+        if left:
+            counts[kind] = left
+        else:
+            del counts[kind]
             self._summarise()
 
     def merge(self, other: "KeyTypes") -> None:
