@@ -1,0 +1,1 @@
+"""YAML text <-> a plain tree of dicts, lists and scalars."""
