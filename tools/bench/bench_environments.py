@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bench_model import Peer
 
 _MARKER: Final = "bench-environment.json"
+_NO_TIME: Final = "cannot be had: the time for making environments was over (`--prepare` makes them beforehand)"
 _REASON_LENGTH: Final = 200
 _VERSION_QUERY: Final = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
 
@@ -109,7 +110,9 @@ class PeerEnvironments:
                 self._say(f"making an environment for {' '.join(requires)} on Python {interpreter.minor}")
                 try:
                     return self._install(self._path(peer), interpreter, requires)
-                except (OSError, subprocess.SubprocessError) as error:
+                except subprocess.TimeoutExpired:
+                    raise EnvironmentUnavailableError(_NO_TIME) from None
+                except (OSError, subprocess.CalledProcessError) as error:
                     reason = _reason(error)
         raise EnvironmentUnavailableError(f"cannot be had: {reason}")
 
@@ -136,6 +139,8 @@ class PeerEnvironments:
     def _run(self, command: list[str]) -> str:
         """Runs a command to its end or to the deadline and gives what it printed."""
         remaining = self.deadline - time.monotonic()
+        if remaining <= 0:
+            raise EnvironmentUnavailableError(_NO_TIME)
         return subprocess.run(
             command,
             check=True,
@@ -143,7 +148,7 @@ class PeerEnvironments:
             text=True,
             stdin=subprocess.DEVNULL,
             env=_clean_variables(),
-            timeout=None if remaining == float("inf") else max(0.1, remaining),
+            timeout=None if remaining == float("inf") else remaining,
         ).stdout
 
     def _order(self, requires: tuple[str, ...], *, newest: bool) -> list[Interpreter]:
@@ -194,10 +199,8 @@ def _clean_variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in misleading}
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: OSError | subprocess.CalledProcessError) -> str:
     """The last line of what a command had to say, without addresses or paths, in bounded length."""
-    if isinstance(error, subprocess.TimeoutExpired):
-        return "the time for making environments was over (`--prepare` makes them beforehand)"
     text = error.stderr if isinstance(error, subprocess.CalledProcessError) else str(error)
     lines = [line for line in (text or str(error)).splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
