@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import datetime as dt
-import os
 import shutil
 import signal
 import subprocess
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from bench_docs import write_docs
 from bench_environments import EnvironmentUnavailableError, PeerEnvironments, environment_of
 from bench_machine import describe_machine
+from bench_options import ROOT, parse, rounds_of
 from bench_process import announce_quick_run
 from bench_progress import Progress
 from bench_report import compare_results, describe_tracebacks, format_result
@@ -27,96 +26,16 @@ from bench_rows import RowsError, load_rows
 from bench_runner import Plan, RowRunner
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterable, Iterator, Sequence
 
     from bench_model import Row
 
-_ROOT: Final = Path(__file__).resolve().parents[2]
-_STORE: Final = _ROOT / ".bench"
 _QUICK_SECONDS: Final = 170.0
 _QUICK_ENVIRONMENT_SECONDS: Final = 60.0
 _QUICK_TIMEOUT: Final = 20
-_FULL_ROUNDS: Final = (21, 9)
-_QUICK_ROUNDS: Final = (15, 5)
 _STALE_SECONDS: Final = 86_400.0
 _INTERRUPTED: Final = 130
-
-
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Reads the command line; a wrong one ends in one line and exit status 2."""
-    parser = _OneLineParser(
-        prog="tools/bench",
-        description="Measures every row against its floor and its peers and holds it to its must and its aim.",
-    )
-    add = parser.add_argument
-    add("--quick", action="store_true", help="fewer and shorter rounds: three minutes at most")
-    add("--only", metavar="SUBSTRING", default="", help="rows whose 'package: name' contains it")
-    add("--json", metavar="FILE", type=_writable_file, help="write every measured number there")
-    add(
-        "--rounds",
-        metavar="N",
-        type=_positive,
-        help="rounds of each side (default {} or, of long calls, {}; quick {} or {})".format(
-            *_FULL_ROUNDS, *_QUICK_ROUNDS
-        ),
-    )
-    add("--timeout", metavar="SECONDS", type=_positive, default=300, help="longest wait for one answer (default 300)")
-    add("--no-peers", action="store_true", help="only ours and the floor")
-    add("--strict", action="store_true", help="exit status 1 when a must is missed or a workload of ours fails")
-    add("--list", action="store_true", help="print the rows and stop")
-    add("--prepare", action="store_true", help="make the environments of all peers and stop")
-    add("--refresh", action="store_true", help="make the environments of the peers anew, with what is newest now")
-    add("--compare", nargs=2, metavar=("OLD", "NEW"), type=Path, help="compare two results of --json and stop")
-    add(
-        "--write-docs",
-        nargs="?",
-        metavar="RESULT",
-        type=Path,
-        const=Path(),
-        help="write table and chart of the documentation: from a result of --json, or without one from this run",
-    )
-    add("--tracebacks", action="store_true", help="print the tracebacks of workloads that failed")
-    add(
-        "--docs",
-        metavar="FOLDER",
-        type=_folder,
-        default=_ROOT / "docs",
-        help="where --write-docs writes (default: docs)",
-    )
-    add("--store", metavar="FOLDER", type=_folder, default=_STORE, help="where environments are kept (default: .bench)")
-    add("--scratch", metavar="FOLDER", type=_folder, help="where the workloads write (default: in the store)")
-    add("--folder", metavar="FOLDER", type=_folder, default=Path(__file__).parent, help="where rows/ and work/ are")
-    return parser.parse_args(arguments)
-
-
-class _OneLineParser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> object:  # type: ignore[override]  # it never returns, as the original
-        """Exits with status 2."""
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
-def _positive(text: str) -> int:
-    """A whole number from 1 on."""
-    if not text.isascii() or not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text[:40]!r}")
-    return int(text)
-
-
-def _folder(text: str) -> Path:
-    """A folder that exists."""
-    if not Path(text).is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
-    return Path(text).resolve()
-
-
-def _writable_file(text: str) -> Path:
-    """A file that can be written, found out before the measuring rather than after."""
-    path = Path(text)
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise argparse.ArgumentTypeError(f"cannot write {text!r}")
-    return path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -126,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _run(options)
-    except (RowsError, ResultFileError) as error:
+    except (RowsError, ResultFileError, OSError) as error:
         print(f"tools/bench: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -200,7 +119,7 @@ def _measure(
 
 def _plan(options: argparse.Namespace, start: float, rows_left: int) -> Plan:
     """How long to measure the next row: a quick run deals out the time that is left among the rows that are left."""
-    rounds, long_rounds = _rounds(options)
+    rounds, long_rounds = rounds_of(options)
     if not options.quick:
         return Plan(rounds, long_rounds, 3, round_seconds=0.1, row_seconds=120.0, timeout=options.timeout)
     deadline = start + _QUICK_SECONDS
@@ -217,19 +136,12 @@ def _plan(options: argparse.Namespace, start: float, rows_left: int) -> Plan:
     )
 
 
-def _rounds(options: argparse.Namespace) -> tuple[int, int]:
-    """Rounds of short and of long calls."""
-    if options.rounds:
-        return options.rounds, options.rounds
-    return _QUICK_ROUNDS if options.quick else _FULL_ROUNDS
-
-
 def _settings(options: argparse.Namespace) -> dict[str, object]:
     """What a reader of the result has to know about the run."""
     return {
         "quick": options.quick,
         "only": options.only,
-        "rounds": _rounds(options),
+        "rounds": rounds_of(options),
         "peers": not options.no_peers,
         "date": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": _commit(),
@@ -241,7 +153,7 @@ def _commit() -> str:
     git = shutil.which("git")
     if git is None:
         return ""
-    command = [git, "-C", str(_ROOT), "describe", "--always", "--dirty=+", "--match=no tag is wanted"]
+    command = [git, "-C", str(ROOT), "describe", "--always", "--dirty=+", "--match=no tag is wanted"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 

@@ -220,6 +220,7 @@ def test_list_only_and_no_peers(folder):
         ("--compare", "one.json"),
         ("--compare", "one.json", "two.json"),
         ("--write-docs", "missing.json"),
+        ("--write-docs", "--only", "spin"),
         ("--nonsense",),
     ],
     ids=" ".join,
