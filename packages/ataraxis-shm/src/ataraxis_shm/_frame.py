@@ -19,10 +19,11 @@ so that what depends on salt and length alone can be computed once and kept; the
 header, because the bytes behind it are whatever an earlier lap left there.
 """
 
-import zlib
 from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ataraxis_shm._checksum import crc32
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +36,8 @@ FRAME_HEADER: Final = Struct("<4sQIQQ")
 HEADER_SIZE: Final = FRAME_HEADER.size
 ALIGNMENT: Final = 8
 
-_PREFIX: Final = Struct("<4sQ")
-_CHECKED_FROM: Final = 16  # where the part of the header begins that the body's checksum continues
+PREFIX: Final = Struct("<4sQ")
+CHECKED_FROM: Final = 16  # where the part of the header begins that the body's checksum continues
 
 
 class Frame(NamedTuple):
@@ -80,7 +81,7 @@ def frame_size(body_length: int) -> int:
 @lru_cache(maxsize=1024)
 def prefix_checksum(salt: int, body_length: int, magic: bytes = RECORD_MAGIC) -> int:
     """Return the CRC-32 of what is the same in all frames of one salt, length and kind: header bytes 0 to 11."""
-    return zlib.crc32(_PREFIX.pack(magic, body_length), salt)
+    return crc32(PREFIX.pack(magic, body_length), salt)
 
 
 def pack_frame(ring_id: int, position: int, *parts: "Buffer", salt: int = 0) -> bytes:
@@ -101,8 +102,8 @@ def pack_frame(ring_id: int, position: int, *parts: "Buffer", salt: int = 0) -> 
         [b'temperature=21']
     """
     body = b"".join(parts)
-    checked = FRAME_HEADER.pack(RECORD_MAGIC, len(body), 0, ring_id, position)[_CHECKED_FROM:]
-    crc = zlib.crc32(body, zlib.crc32(checked, prefix_checksum(salt, len(body))))
+    checked = FRAME_HEADER.pack(RECORD_MAGIC, len(body), 0, ring_id, position)[CHECKED_FROM:]
+    crc = crc32(body, crc32(checked, prefix_checksum(salt, len(body))))
     header = FRAME_HEADER.pack(RECORD_MAGIC, len(body), crc, ring_id, position)
     return b"".join((header, body, bytes(-len(body) % ALIGNMENT)))
 
@@ -110,8 +111,8 @@ def pack_frame(ring_id: int, position: int, *parts: "Buffer", salt: int = 0) -> 
 def pack_padding(ring_id: int, position: int, size: int, *, salt: int = 0) -> bytes:
     """Return the header that declares the ``size`` bytes from ``position`` on unused (``size`` is at least 32)."""
     skipped = size - HEADER_SIZE
-    checked = FRAME_HEADER.pack(PADDING_MAGIC, skipped, 0, ring_id, position)[_CHECKED_FROM:]
-    crc = zlib.crc32(checked, prefix_checksum(salt, skipped, PADDING_MAGIC))
+    checked = FRAME_HEADER.pack(PADDING_MAGIC, skipped, 0, ring_id, position)[CHECKED_FROM:]
+    crc = crc32(checked, prefix_checksum(salt, skipped, PADDING_MAGIC))
     return FRAME_HEADER.pack(PADDING_MAGIC, skipped, crc, ring_id, position)
 
 
@@ -214,7 +215,7 @@ def _check_record(view: memoryview, offset: int, salt: int) -> Frame | None:
     if magic != RECORD_MAGIC or length > len(view) - body:
         return None
     end = body + length
-    if zlib.crc32(view[offset + _CHECKED_FROM : end], prefix_checksum(salt, length)) != crc:
+    if crc32(view[offset + CHECKED_FROM : end], prefix_checksum(salt, length)) != crc:
         return None
     return Frame(offset, position, ring_id, view[body:end])
 
@@ -227,7 +228,7 @@ def _check_padding(view: memoryview, offset: int, salt: int) -> int:
     magic, skipped, crc, _, _ = FRAME_HEADER.unpack_from(view, offset)
     if magic != PADDING_MAGIC or skipped % ALIGNMENT:
         return 0
-    expected = zlib.crc32(view[offset + _CHECKED_FROM : body], prefix_checksum(salt, skipped, PADDING_MAGIC))
+    expected = crc32(view[offset + CHECKED_FROM : body], prefix_checksum(salt, skipped, PADDING_MAGIC))
     return HEADER_SIZE + skipped if crc == expected else 0
 
 

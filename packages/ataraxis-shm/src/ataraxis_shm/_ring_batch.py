@@ -1,16 +1,19 @@
 """Reading a ring: from the frames between tail and head to a batch of verified records."""
 
 from itertools import repeat
+from struct import Struct
 from typing import TYPE_CHECKING, Final
-from zlib import crc32
 
+from ataraxis_shm._checksum import crc32
 from ataraxis_shm._errors import RingDamageError
 from ataraxis_shm._frame import (
     ALIGNMENT,
-    FRAME_HEADER,
+    CHECKED_FROM,
     HEADER_SIZE,
+    PREFIX,
     RECORD_MAGIC,
     find_aligned,
+    frame_size,
     pack_padding,
     prefix_checksum,
 )
@@ -19,8 +22,11 @@ from ataraxis_shm._ring_layout import DATA_OFFSET, RingMemory
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_POSITION_FIELD: Final = HEADER_SIZE - 8
-_CHECKSUMS: Final = 4096  # lengths of records whose checksums are kept
+    # Length of the body, size of the frame, length of header and body, checksum of magic and length.
+    _Plan = tuple[int, int, int, int]
+
+_HEADER_OF_BATCH: Final = Struct("<12sI8xQ")  # magic and length as one, CRC, position
+_PLANS: Final = 2048  # lengths of records whose plans are kept
 
 
 class Batch:
@@ -72,7 +78,7 @@ class Batch:
 class BatchReader:
     """Verifies what lies between a tail and a head. It stores nothing and believes nothing."""
 
-    __slots__ = ("_capacity", "_checksums", "_readable", "_ring", "_ring_id", "_salt")
+    __slots__ = ("_capacity", "_plans", "_readable", "_ring", "_ring_id", "_salt")
 
     def __init__(self, ring: RingMemory) -> None:
         self._ring = ring
@@ -80,7 +86,7 @@ class BatchReader:
         self._capacity = ring.header.capacity
         self._ring_id = ring.header.ring_id
         self._salt = ring.header.salt
-        self._checksums: dict[int, int] = {}
+        self._plans: dict[bytes, _Plan] = {}
 
     def verify(self, tail: int, head: int, max_records: int | None, max_bytes: int | None) -> Batch:
         """Collect the intact records from the tail on, over the end of the ring if there are more behind it."""
@@ -106,37 +112,39 @@ class BatchReader:
     def _verify_lap(self, position: int, stop: int, count: int, positions: list[int], lengths: list[int]) -> int:
         """Collect intact records up to the end of the ring or the first that is not; return where the last one ends.
 
-        A record costs one unpacking of its header, and one CRC over what follows the ring id: the CRC of what precedes
-        it is the same for all records of a length.
+        A record costs one unpacking and one CRC. Magic and length are looked up together, with what follows from them;
+        the ring id is not compared, because the CRC covers it and nobody else ever writes here.
         """
-        readable, ring_id, checksums = self._readable, self._ring_id, self._checksums
-        unpack_from = FRAME_HEADER.unpack_from
+        readable, plans, unpack_from = self._readable, self._plans, _HEADER_OF_BATCH.unpack_from
+        add_position, add_length = positions.append, lengths.append
         shift = self._offset(position) - position
-        last = self._lap_end(position) - HEADER_SIZE
+        stop = min(stop, self._lap_end(position) - HEADER_SIZE + 1)
         for _ in repeat(None, count):
-            if position >= stop or position > last:
+            if position >= stop:
                 break
             offset = position + shift
-            magic, length, crc, owner, stamp = unpack_from(readable, offset)
-            if stamp != position or magic != RECORD_MAGIC or owner != ring_id or length > last - position:
+            prefix, crc, stamp = unpack_from(readable, offset)
+            plan = plans.get(prefix) or self._plan(prefix)
+            if plan is None or stamp != position:
                 break
-            checksum = checksums.get(length)
-            if checksum is None:
-                checksum = self._checksum(length)
-            if crc32(readable[offset + _POSITION_FIELD : offset + HEADER_SIZE + length], checksum) != crc:
+            length, size, end, checksum = plan
+            if crc32(readable[offset + CHECKED_FROM : offset + end], checksum) != crc:
                 break
-            positions.append(position)
-            lengths.append(length)
-            position += (HEADER_SIZE + ALIGNMENT - 1 + length) & -ALIGNMENT
+            add_position(position)
+            add_length(length)
+            position += size
         return position
 
-    def _checksum(self, length: int) -> int:
-        """Return, and keep, the CRC of magic, length and ring id."""
-        if len(self._checksums) >= _CHECKSUMS:
-            self._checksums.clear()
-        checksum = crc32(self._ring_id.to_bytes(8, "little"), prefix_checksum(self._salt, length))
-        self._checksums[length] = checksum
-        return checksum
+    def _plan(self, prefix: bytes) -> "_Plan | None":
+        """Return, and keep, what follows from magic and length; None if no record of this ring begins so."""
+        magic, length = PREFIX.unpack(prefix)
+        if magic != RECORD_MAGIC or length > self._capacity:
+            return None
+        if len(self._plans) >= _PLANS:
+            self._plans.clear()
+        plan = (length, frame_size(length), HEADER_SIZE + length, prefix_checksum(self._salt, length))
+        self._plans[prefix] = plan
+        return plan
 
     def _offset(self, position: int) -> int:
         return DATA_OFFSET + position % self._capacity

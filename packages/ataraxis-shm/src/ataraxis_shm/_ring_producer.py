@@ -12,8 +12,8 @@ from pathlib import Path
 from struct import Struct
 from threading import get_ident
 from typing import TYPE_CHECKING, Final, Self, TypeVar
-from zlib import crc32
 
+from ataraxis_shm._checksum import crc32
 from ataraxis_shm._errors import RingFullError
 from ataraxis_shm._frame import HEADER_SIZE, RECORD_MAGIC, frame_size, pack_padding, prefix_checksum
 from ataraxis_shm._ring_create import create_ring
