@@ -41,6 +41,18 @@ class Batch:
         frames: The records as they lie in the ring, headers included: no, one or two read-only views of whole frames,
             the second where the ring wraps. Padding is left out.
         end: What to `RingConsumer.advance` to when all of the batch is done with.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> from ataraxis_shm import RingConsumer, RingProducer
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = pathlib.Path(folder.name, "demo.ring")
+        >>> with RingProducer.create(path, 4096) as producer, RingConsumer.attach(path) as consumer:
+        ...     _ = producer.put(b"one"), producer.put(b"three"), consumer.claim()
+        ...     batch = consumer.peek()
+        ...     [(position, bytes(body)) for position, body in batch], batch.end
+        ([(0, b'one'), (40, b'three')], 80)
+        >>> folder.cleanup()
     """
 
     __slots__ = ("_capacity", "_data", "end", "frames", "lengths", "positions")

@@ -44,6 +44,7 @@ class RingConsumer:
 
     Example:
         >>> import tempfile, pathlib
+        >>> from ataraxis_shm import RingConsumer, RingProducer
         >>> folder = tempfile.TemporaryDirectory()
         >>> path = pathlib.Path(folder.name, "demo.ring")
         >>> producer = RingProducer.create(path, 4096)

@@ -53,6 +53,11 @@ def remove_unfinished_rings(folder: str | os.PathLike[str]) -> None:
     """Remove from a folder what creators of rings left that were killed before their ring was there.
 
     `RingProducer.create` does it in the folder of the new ring; this is for who wants to remove the folder.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     remove_unfinished_rings(folder)  # nothing there, nothing removed
     """
     for temporary in Path(folder).glob(f".*{_TEMPORARY_SUFFIX}"):
         try:

@@ -1,0 +1,57 @@
+"""Every public name is in the API reference, and documented with an example or as part of something that has one."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = {
+    page.stem: page
+    for page in sorted((ROOT / "docs" / "api").glob("*.md"))
+    if page.stem != "index"  # the umbrella's names are those of the pieces
+}
+DIRECTIVE = re.compile(r"^\.\. auto(?:class|function|exception|data|attribute):: (\w+)", re.MULTILINE)
+BASES_OF_PLAIN_NAMES = (BaseException, int, str, bytes, float, tuple, dict)
+
+
+def public_names(page: str) -> set[str]:
+    return set(importlib.import_module(f"ataraxis_{page}").__all__) - {"__version__"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_page_lists_exactly_the_public_names(page):
+    assert set(DIRECTIVE.findall(PAGES[page].read_text(encoding="utf-8"))) == public_names(page)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_public_name_has_a_docstring(page):
+    package = importlib.import_module(f"ataraxis_{page}")
+    constants = {name for name in public_names(page) if name.isupper()}  # documented by a string below them
+    for name in public_names(page) - constants:
+        assert getattr(package, name).__doc__, name
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_public_class_and_function_has_an_example(page):
+    package = importlib.import_module(f"ataraxis_{page}")
+    without = set()
+    for name in public_names(page):
+        member = getattr(package, name)
+        is_plain = not callable(member) or (isinstance(member, type) and issubclass(member, BASES_OF_PLAIN_NAMES))
+        if not is_plain and ">>>" not in (member.__doc__ or ""):
+            without.add(name)
+    assert not without
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_public_method_says_what_it_does(page):
+    package = importlib.import_module(f"ataraxis_{page}")
+    for name in public_names(page):
+        member = getattr(package, name)
+        if not isinstance(member, type) or issubclass(member, BASES_OF_PLAIN_NAMES):
+            continue
+        for attribute, value in vars(member).items():
+            if not attribute.startswith("_") and (callable(value) or isinstance(value, property | classmethod)):
+                assert getattr(member, attribute).__doc__, f"{name}.{attribute}"
