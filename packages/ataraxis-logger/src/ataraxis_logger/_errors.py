@@ -12,6 +12,14 @@ class LoggerError(Exception):
     """The root of every error this package raises on purpose."""
 
 
+class SettingTypeError(LoggerError, TypeError):
+    """An argument of `DataLogger` or `LogSource` has the wrong type."""
+
+
+class SettingValueError(LoggerError, ValueError):
+    """An argument of `DataLogger` or `LogSource` has the right type and an impossible value."""
+
+
 class PackageTypeError(LoggerError, TypeError):
     """Something that is not a `LogPackage`, or one of its fields, has the wrong type."""
 
@@ -26,6 +34,10 @@ class LogFullError(LoggerError, Full, OSError):
 
 class LoggerStateError(LoggerError, RuntimeError):
     """The logger cannot do this now: another one runs on the folder, or data waits that could not be written."""
+
+
+class FlushTimeoutError(LoggerError, TimeoutError):
+    """Not everything accepted was stored in the time that was given. It is kept and will be."""
 
 
 class LogNotFoundError(LoggerError, FileNotFoundError):

@@ -1,0 +1,240 @@
+"""The queue that packages are put into: whoever has it, in whatever process, logs to its folder."""
+
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from ataraxis_logger._entry import ONSET_PAYLOAD, ONSET_TIME, is_onset
+from ataraxis_logger._errors import PackageTypeError
+from ataraxis_logger._formats.journal import BODY_PREFIX, FLAG_SPILLED
+from ataraxis_logger._live.onsets import note_onset
+from ataraxis_logger._live.places import state_folders
+from ataraxis_logger._live.pressure import Pressure
+from ataraxis_logger._live.producers import FolderProducer, producer_of
+from ataraxis_logger._live.ring_watch import RingWatch
+from ataraxis_logger._package import LogPackage
+from ataraxis_shm._errors import RingFullError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from typing_extensions import Buffer
+
+    _Payload = NDArray[np.uint8] | bytes
+    _Put = Callable[..., int]
+
+_CHUNK: Final = 256
+_REOPENINGS: Final = 3
+_pack_prefix: Final = BODY_PREFIX.pack
+
+
+class LogQueue:
+    """Takes packages from any thread of any process and gives them to the logger of its folder.
+
+    The queue *is* the folder: it pickles at any time to any process, and all queues of a folder lead to the same log.
+    What is put while no logger runs waits for the next one to start. When `put` returns, the payload was copied, and
+    the package will reach the disk even if this process, the writers and the program that started them are killed.
+
+    Made by `DataLogger.input_queue`.
+    """
+
+    def __init__(self, folder: Path, storage: str, buffer_size: int) -> None:
+        self._folder = folder
+        self._storage = storage
+        self._buffer_size = buffer_size
+        self._session: object = None
+        self._watch: RingWatch | None = None
+        self._connect(None)
+
+    def put(self, package: LogPackage, block: bool = True, timeout: float | None = None) -> None:
+        """Accepts a package: from here on it is kept.
+
+        Args:
+            package: The package. Its payload is copied.
+            block: Waits for space when the buffer of this process is full.
+            timeout: Waits at most so many seconds.
+
+        Raises:
+            PackageTypeError: (TypeError) This is no `LogPackage`.
+            LogFullError: (queue.Full, OSError) There was no space in time. At once when no logger is started, and when
+                there was no writer, or the disk refused everything, for five seconds; the message names the cause.
+            OSError: There is no shared memory for the buffer or for a large payload.
+
+        Takes time linear in the size of the payload; a microsecond or so for a small one.
+        """
+        if type(package) is not LogPackage:
+            _refuse(package)
+        data, time_stamp = package.serialized_data, package.time_stamp
+        if len(data) > self._spill_above or not time_stamp:
+            self._put_special(package, block, timeout)
+            return
+        prefix = _pack_prefix(package.source_id, 0, time_stamp)
+        try:
+            self._put(prefix, data, timeout=0)
+        except (RingFullError, RuntimeError):  # full; or closed, not open yet, the parent's
+            self._put_slowly(prefix, data, block, timeout)
+
+    def put_nowait(self, package: LogPackage) -> None:
+        """Accepts a package if there is space for it: `put(package, block=False)`."""
+        self.put(package, block=False)
+
+    def put_many(self, packages: Iterable[LogPackage]) -> None:
+        """Accepts packages in the order given, faster than one at a time; waits for space.
+
+        Raises:
+            As `put`. The packages before the one that raised are accepted, those behind it are not.
+        """
+        chunk: list[tuple[bytes]] = []
+        try:
+            for package in packages:
+                if type(package) is not LogPackage:
+                    _refuse(package)
+                data, time_stamp = package.serialized_data, package.time_stamp
+                if len(data) > self._spill_above or not time_stamp:
+                    self._put_chunk(chunk)
+                    self._put_special(package, block=True, timeout=None)
+                    continue
+                # Copied here: the caller's generator may use one array for all its packages.
+                chunk.append((_pack_prefix(package.source_id, 0, time_stamp) + data.tobytes(),))
+                if len(chunk) >= _CHUNK:
+                    self._put_chunk(chunk)
+        finally:
+            self._put_chunk(chunk)
+
+    def qsize(self) -> int:
+        """Returns how many packages, of all processes, are accepted and not yet stored."""
+        return sum(count for count, _ in self._backlogs())
+
+    def empty(self) -> bool:
+        """Tells whether every accepted package, of all processes, is stored."""
+        return not any(size for _, size in self._backlogs())
+
+    def full(self) -> bool:
+        """Tells whether a package of 64 bytes would have to wait for space in the buffer of this process."""
+        try:
+            return self._producer is not None and not self._producer.ring.wait_for_space(BODY_PREFIX.size + 64, 0)
+        except RuntimeError:  # closed, or the parent's: the next put makes another one
+            return False
+
+    @property
+    def producer(self) -> FolderProducer:
+        """The ring of this process for the folder; made at the first need."""
+        producer = self._producer
+        return self._open() if producer is None or producer.is_foreign else producer
+
+    def put_onset(self, source: int, payload: bytes) -> None:
+        """Puts the entry of an onset that its caller has claimed."""
+        self._put_slowly(_pack_prefix(source, 0, ONSET_TIME), payload, block=True, timeout=None)
+
+    def hold(self, session: object) -> None:
+        """Keeps a session from ending while this queue can be used, in the process that owns it."""
+        self._session = session
+
+    def __repr__(self) -> str:
+        return f"LogQueue({str(self._folder)!r}, storage={self._storage!r})"
+
+    def __reduce__(self) -> "tuple[type[LogQueue], tuple[Path, str, int]]":
+        return LogQueue, (self._folder, self._storage, self._buffer_size)
+
+    def _put_slowly(self, prefix: bytes, data: "_Payload", block: bool, timeout: float | None) -> None:
+        """Puts a package that did not go in at once."""
+        pressure, payload = Pressure(block, timeout), _view_of(data)
+        for _ in range(_REOPENINGS):
+            producer = self._producer or self._open()
+            try:
+                if len(payload) > producer.spill_above:
+                    _put_spilled(producer, prefix, payload, pressure)
+                else:
+                    _put_patiently(producer, (prefix, payload), pressure)
+            except RuntimeError as error:
+                # The ring was closed by `stop`, or this process was forked from the one it belongs to.
+                self._connect(None)
+                last = error
+            else:
+                return
+        raise last
+
+    def _put_special(self, package: LogPackage, block: bool, timeout: float | None) -> None:
+        data, time_stamp = package.serialized_data, package.time_stamp
+        self._put_slowly(_pack_prefix(package.source_id, 0, time_stamp), data, block, timeout)
+        if is_onset(int(time_stamp), len(data)) and self._producer is not None:
+            (onset_us,) = ONSET_PAYLOAD.unpack(data.tobytes())
+            note_onset(self._producer, int(package.source_id), onset_us)
+
+    def _put_chunk(self, chunk: list[tuple[bytes]]) -> None:
+        """Puts the records of a chunk and empties it."""
+        stored = 0
+        try:
+            if self._producer is not None:
+                with suppress(RuntimeError):
+                    stored = self._producer.ring.put_many(chunk, timeout=0)
+        except RingFullError as error:
+            stored = error.stored
+        rest = chunk[stored:]
+        chunk.clear()
+        for (body,) in rest:
+            self._put_slowly(body[: BODY_PREFIX.size], body[BODY_PREFIX.size :], block=True, timeout=None)
+
+    def _open(self) -> FolderProducer:
+        producer = producer_of(self._folder, self._storage, self._buffer_size)
+        self._connect(producer)
+        return producer
+
+    def _connect(self, producer: FolderProducer | None) -> None:
+        self._producer = producer
+        if producer is None:
+            self._put: _Put = _put_unopened
+            self._spill_above = sys.maxsize
+        else:
+            self._put = producer.ring.put
+            self._spill_above = producer.spill_above
+
+    def _backlogs(self) -> list[tuple[int, int]]:
+        """Returns packages and bytes waiting in each ring of the folder."""
+        if self._watch is None:
+            self._watch = RingWatch(state_folders(self._folder))
+        return [(ring.waiting, ring.backlog) for ring in self._watch.look()]
+
+
+def _put_patiently(producer: FolderProducer, parts: tuple[bytes | memoryview, ...], pressure: Pressure) -> int:
+    while True:
+        try:
+            return producer.ring.put(*parts, timeout=0)
+        except RingFullError as full:
+            pressure.wait(producer, lambda: producer.ring.wait_for_space(sum(map(len, parts)), 0), full)
+
+
+def _put_spilled(producer: FolderProducer, prefix: bytes, payload: memoryview, pressure: Pressure) -> None:
+    """Puts a payload that is too large for the ring: into a file, and a reference to it into the ring."""
+    spills, ring = producer.spills, producer.ring
+    with producer.spill_lock:
+        pressure.wait(producer, lambda: spills.has_space(len(payload), ring.tail), None)
+        reference = spills.write(payload)
+        try:
+            parts = _pack_prefix(prefix[0], FLAG_SPILLED, int.from_bytes(prefix[-8:], "little")), reference.pack()
+            position = _put_patiently(producer, parts, pressure)
+        except BaseException:
+            spills.discard(reference)
+            raise
+        spills.committed(position, reference.size)
+
+
+def _view_of(data: "_Payload") -> memoryview:
+    """Returns the bytes of a payload as they are to be stored, copied only where they do not lie side by side."""
+    view = memoryview(data) if isinstance(data, bytes) else data.data
+    return view if view.c_contiguous else memoryview(view.tobytes())
+
+
+def _put_unopened(*_: "Buffer", timeout: float | None = None) -> int:
+    raise RuntimeError(f"The ring is not open yet (timeout {timeout}).")
+
+
+def _refuse(package: object) -> NoReturn:
+    raise PackageTypeError(
+        f"LogQueue takes LogPackage instances, not {type(package).__name__}. Use LogPackage(source_id, time_stamp, "
+        "serialized_data), or LogSource.log for plain bytes."
+    )

@@ -1,0 +1,126 @@
+"""The onset of each source in a log folder: what its other times count from.
+
+The session page knows the onsets of the running session; what was logged before is read from the folder, once.
+"""
+
+import mmap
+import time
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ataraxis_logger._entry import ENTRY_PREFIX, ONSET_PAYLOAD, ONSET_TIME, is_onset, onset_payload, stem_of
+from ataraxis_logger._errors import LogFormatError, OnsetWarning
+from ataraxis_logger._formats.journal import SegmentScan, list_segments
+from ataraxis_logger._formats.npy import SUFFIX, entry_span
+from ataraxis_logger._live.session_page import ONSET_LOCK, SessionPage
+from ataraxis_shm._ring_layout import wait_until
+
+if TYPE_CHECKING:
+    from ataraxis_logger._live.producers import FolderProducer
+
+_UNKNOWN_CLOCK: Final = 0
+_ONSET_ENTRY_SIZE: Final = ENTRY_PREFIX.size + ONSET_PAYLOAD.size
+
+
+def note_onset(producer: "FolderProducer", source: int, onset_us: int) -> None:
+    """Notes an onset that was put as a package, and warns when the source has another one already.
+
+    Warns:
+        OnsetWarning: The readers will not know which of the two the source's times count from.
+    """
+    with _locked_page(producer) as page:
+        known = _known_onset(page, source)
+        if known is None:
+            page.remember_onset(source, onset_us, time.monotonic_ns() // 1000)
+    if known is not None and known[0] != onset_us:
+        warnings.warn(
+            f"Source {source} has the onset {known[0]} in {producer.folder} already, {onset_us} was added: from which "
+            "of them its times count is now unknown. Use DataLogger.source, or a folder of its own for each session.",
+            OnsetWarning,
+            stacklevel=5,
+        )
+
+
+def claim_onset(producer: "FolderProducer", source: int, put: Callable[[bytes], None]) -> tuple[int, int]:
+    """Returns the onset of a source, making it now when there is none.
+
+    Args:
+        producer: The ring of this process, for its session page.
+        source: The source.
+        put: Puts the onset's entry with the given payload. Called when nobody has put it yet.
+
+    Returns:
+        The onset in UTC microseconds; and the monotonic clock at that moment in microseconds, 0 when it belongs to an
+        earlier session.
+    """
+    with _locked_page(producer) as page:
+        if _known_onset(page, source) is None:
+            page.remember_onset(source, time.time_ns() // 1000, time.monotonic_ns() // 1000, is_put=False)
+        onset_us, monotonic_us = known = page.onset(source) or (0, 0)
+        # A process that is killed between choosing the onset and putting it leaves both to the next one.
+        if not page.is_onset_put(source):
+            put(onset_payload(onset_us))
+            page.remember_onset(source, onset_us, monotonic_us)
+        return known
+
+
+@contextmanager
+def _locked_page(producer: "FolderProducer") -> Iterator[SessionPage]:
+    page = producer.open_page()
+    try:
+        # Freed by the system when its holder dies.
+        wait_until(lambda: page.file.try_lock_byte(ONSET_LOCK), None)
+        yield page
+    finally:
+        page.close()
+
+
+def _known_onset(page: SessionPage, source: int) -> tuple[int, int] | None:
+    known = page.onset(source)
+    if known is None:
+        if not page.journals_read:
+            for found, onset_us in _journal_onsets(page.folder):
+                if page.onset(found) is None:
+                    page.remember_onset(found, onset_us, _UNKNOWN_CLOCK)
+            page.journals_read = 1
+        known = page.onset(source)
+    if known is None and (stored := _stored_onset(page.folder, source)) is not None:
+        page.remember_onset(source, stored, _UNKNOWN_CLOCK)
+        known = page.onset(source)
+    return known
+
+
+def _stored_onset(folder: Path, source: int) -> int | None:
+    """Returns the onset of a source from its npy file or its archive."""
+    name = stem_of(source, ONSET_TIME) + SUFFIX
+    with suppress(OSError):
+        return _onset_of(folder.joinpath(name).read_bytes())
+    with suppress(OSError, KeyError, zipfile.BadZipFile), zipfile.ZipFile(folder / f"{source}_log.npz") as archive:
+        return _onset_of(archive.read(name))
+    return None
+
+
+def _onset_of(data: bytes) -> int | None:
+    try:
+        span = entry_span(data)
+    except ValueError:
+        return None
+    if span.size != _ONSET_ENTRY_SIZE:
+        return None
+    return int(ONSET_PAYLOAD.unpack_from(data, span.offset + ENTRY_PREFIX.size)[0])
+
+
+def _journal_onsets(folder: Path) -> Iterator[tuple[int, int]]:
+    """Yields source and onset of each onset in the folder's segments, in their order."""
+    with suppress(OSError):
+        for path in list_segments(folder):
+            # Empty, or written by a newer version: what can be read of the others is used.
+            with suppress(OSError, ValueError, LogFormatError), path.open("rb") as file:
+                data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                for record in SegmentScan(data):
+                    if record.time == ONSET_TIME and is_onset(record.time, len(record.payload)):
+                        yield record.source, int(ONSET_PAYLOAD.unpack(record.payload)[0])

@@ -1,0 +1,254 @@
+"""The owner's end of a session: starting it, waiting for it, ending it."""
+
+import os
+import time
+from multiprocessing.util import Finalize
+from pathlib import Path
+from typing import Final
+
+from ataraxis_logger._errors import FlushTimeoutError, LoggerStateError
+from ataraxis_logger._live.launch import start_keeper
+from ataraxis_logger._live.places import folder_identity, make_state_folder, state_folders
+from ataraxis_logger._live.pressure import PATIENCE_S, Trouble, revive
+from ataraxis_logger._live.producers import close_producer
+from ataraxis_logger._live.ring_watch import RingView, RingWatch
+from ataraxis_logger._live.session_page import (
+    IDLE,
+    KEEPER_LOCK,
+    MAX_WRITERS,
+    OWNER_LOCK,
+    STARTED,
+    STOPPING,
+    STORAGES,
+    SessionPage,
+)
+from ataraxis_logger._live.tidy import survey, tidy
+from ataraxis_shm._ring_layout import wait_until
+
+_EXIT_PRIORITY: Final = -100
+"""After children are joined (-5 and above) and the rings of this process are closed (-90)."""
+
+_LOOK_S: Final = 0.1
+_OTHER_ENDS_S: Final = 60.0
+_OWNER_LEAVES_S: Final = 1.0
+_KEEPER_ENDS_S: Final = 90.0
+
+
+class SessionSettings:
+    """How a session is to run.
+
+    Attributes:
+        storage: One of `STORAGES`.
+        process_count: Writers.
+        thread_count: Rings that a writer drains at once.
+        sleep_us: The longest sleep of an idle writer, microseconds.
+        sync_us: Microseconds between syncs of a journal, 0 for never.
+    """
+
+    __slots__ = ("process_count", "sleep_us", "storage", "sync_us", "thread_count")
+
+    def __init__(self, storage: str, process_count: int, thread_count: int, sleep_us: int, sync_us: int) -> None:
+        self.storage = storage
+        self.process_count = process_count
+        self.thread_count = thread_count
+        self.sleep_us = sleep_us
+        self.sync_us = sync_us
+
+
+class OwnedSession:
+    """A running session that this process has started, and has to end.
+
+    It ends by `stop`, when nothing refers to it any more, or at the exit of the interpreter. When this process is
+    killed, the keeper ends it. A forked child does not own its parent's session.
+
+    Args:
+        folder: The log folder, as `real_folder` returns it. It must exist.
+        settings: How the session is to run.
+
+    Raises:
+        LoggerStateError: Another logger runs on the folder, or the keeper could not be started.
+        OSError: The folder is not there, or there is no shared memory.
+    """
+
+    def __init__(self, folder: Path, settings: SessionSettings) -> None:
+        self.folder = folder
+        self.states = state_folders(folder)
+        self._end = _SessionEnd(folder, self.states, _begin(folder, self.states, settings))
+        self._finalizer = Finalize(self, self._end.at_exit, exitpriority=_EXIT_PRIORITY)
+
+    @property
+    def page(self) -> SessionPage:
+        """The session page."""
+        return self._end.page
+
+    @property
+    def is_running(self) -> bool:
+        """Whether this process owns the session and has not ended it."""
+        return self._end.is_running and self._end.pid == os.getpid()
+
+    def look(self) -> list[RingView]:
+        """Returns how the rings are now."""
+        return self._end.watch.look()
+
+    def revive(self) -> None:
+        """Starts the keeper again if it was killed."""
+        self._end.revive()
+
+    def flush(self, timeout: float | None) -> None:
+        """Waits until everything that is accepted now is stored; see `DataLogger.flush`."""
+        self._end.flush(timeout)
+
+    def stop(self) -> None:
+        """Ends the session; see `DataLogger.stop`."""
+        if self._finalizer.still_active():
+            self._finalizer.cancel()
+            self._end.stop()
+
+
+def _begin(folder: Path, states: tuple[Path, ...], settings: SessionSettings) -> SessionPage:
+    """Takes the folder's lock, describes the session and starts the keeper."""
+    identity = folder_identity(folder)
+    page = _own_page(folder, states, settings.storage)
+    try:
+        _wait_for_last_keeper(page, folder)
+        if page.folder_identity != identity:
+            page.forget_onsets()
+        page.begin(identity)
+        page.storage_index = STORAGES.index(settings.storage)
+        page.process_count = min(settings.process_count, MAX_WRITERS)
+        page.thread_count = settings.thread_count
+        page.sleep_us = settings.sleep_us
+        page.sync_us = settings.sync_us
+        page.state = STARTED
+        start_keeper(states)
+    except BaseException:
+        page.state = IDLE
+        page.close()
+        raise
+    return page
+
+
+def _own_page(folder: Path, states: tuple[Path, ...], storage: str) -> SessionPage:
+    """Opens the session page and takes the owner's lock."""
+    deadline = time.monotonic() + _OWNER_LEAVES_S
+    while True:
+        make_state_folder(states[0])
+        try:
+            page = SessionPage.provide(states[0], folder, storage)
+        except FileNotFoundError:  # a session that just ended removed the folder
+            continue
+        if page.file.try_lock_byte(OWNER_LOCK):
+            if page.is_current:
+                return page
+        elif time.monotonic() > deadline:
+            pid = page.owner_pid
+            page.close()
+            whose = "this process" if pid == os.getpid() else f"process {pid}"
+            raise LoggerStateError(
+                f"Another logger, started by {whose}, runs on {folder}. Use its input_queue, stop it, or choose "
+                "another instance_name."
+            )
+        page.close()
+        time.sleep(_LOOK_S / 10)
+
+
+def _wait_for_last_keeper(page: SessionPage, folder: Path) -> None:
+    """Ends the session of an owner that was killed, if its keeper is still at work: this one takes over its rings."""
+    if not page.is_held(KEEPER_LOCK):
+        return
+    page.state = STOPPING
+    if not wait_until(lambda: not page.is_held(KEEPER_LOCK), _OTHER_ENDS_S):
+        raise LoggerStateError(
+            f"The keeper (process {page.keeper_pid}) of an earlier session on {folder} does not end. It may hang on a "
+            "drive that does not answer; nothing is lost when it is killed."
+        )
+
+
+class _SessionEnd:
+    """What is needed to end a session, without a reference to what ends it when it is collected."""
+
+    def __init__(self, folder: Path, states: tuple[Path, ...], page: SessionPage) -> None:
+        self.folder = folder
+        self.states = states
+        self.page = page
+        self.watch = RingWatch(states)
+        self.is_running = True
+        self.pid = os.getpid()
+
+    def revive(self) -> None:
+        revive(self.page, self.states)
+
+    def flush(self, timeout: float | None) -> None:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        wanted = {view.path: view.head for view in self.watch.look()}
+        trouble = Trouble()
+
+        def is_stored() -> bool:
+            views = {view.path: view.tail for view in self.watch.look()}
+            return all(views.get(path, head) >= head for path, head in wanted.items())
+
+        while True:
+            left = None if deadline is None else deadline - time.monotonic()
+            if wait_until(is_stored, _LOOK_S if left is None else max(0.0, min(left, _LOOK_S))):
+                return
+            self._require_storing(trouble)
+            if left is not None and left <= 0:
+                raise FlushTimeoutError(f"After {timeout} s {self._waiting()}. Everything accepted is kept.")
+
+    def stop(self) -> None:
+        failure: LoggerStateError | None = None
+        # First, so that the ring of this process is emptied for good; a thread that still puts makes another one.
+        close_producer(self.folder)
+        try:
+            self.flush(None)
+        except LoggerStateError as error:
+            failure = error
+        self._finish()
+        left = survey(self.states)
+        if failure is not None and left.waiting:
+            raise LoggerStateError(
+                f"{failure} The logger was stopped. {left.packages} packages in {left.waiting} buffers wait in "
+                f"{', '.join(str(state) for state in self.states if state.is_dir())}: when the cause is gone, start a "
+                f"logger on the folder again, or call recover_logs({str(self.folder)!r})."
+            ) from failure
+
+    def at_exit(self) -> None:
+        """Ends the session at the exit of the interpreter. Producers that go on are left to the keeper."""
+        try:
+            close_producer(self.folder)
+            self.flush(None)
+            if survey(self.states).producers:
+                self._let_go()
+            else:
+                self._finish()
+        except (LoggerStateError, OSError) as error:
+            import logging  # noqa: PLC0415  # costs milliseconds that only this needs
+
+            logging.getLogger("ataraxis_logger").error("At exit: %s", error)  # noqa: TRY400  # the message is for a user; a traceback of ours tells them nothing
+            self._finish()
+
+    def _finish(self) -> None:
+        """Ends keeper and writers, and removes what is not needed any more."""
+        self.page.state = STOPPING
+        wait_until(lambda: not self.page.is_held(KEEPER_LOCK), _KEEPER_ENDS_S)
+        self.page.state = IDLE
+        tidy(self.states, self.page)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self.is_running = False
+        self.watch.close()
+        self.page.close()
+
+    def _require_storing(self, trouble: Trouble) -> None:
+        """Raises when nothing can be stored for longer than is bearable."""
+        self.revive()
+        seen = trouble.look(self.page)
+        if seen is not None and seen[0] >= PATIENCE_S:
+            seconds, cause, _ = seen
+            raise LoggerStateError(f"Unable to store everything: for {seconds:.0f} s {cause[:600]}; {self._waiting()}.")
+
+    def _waiting(self) -> str:
+        views = self.watch.look()
+        packages, size = sum(view.waiting for view in views), sum(view.backlog for view in views)
+        return f"{packages} packages ({size} bytes) wait to be stored in {self.folder}"

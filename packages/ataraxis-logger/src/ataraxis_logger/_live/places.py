@@ -1,0 +1,88 @@
+"""Where the live state of a log folder is kept: its rings, spill files and session page.
+
+All of it lies in `<root>/rings/<hash of the log folder's real path>/`, mode 0700. The preferred root is in memory
+(`/dev/shm`); a ring that does not fit there goes to the fallback, so whoever looks for rings looks in all of them. The
+session page lies in the preferred one only. Nothing but finished entries is ever put into the log folder itself.
+"""
+
+import errno
+import os
+import time
+import zlib
+from pathlib import Path
+from typing import Final
+
+from ataraxis_shm._system import ensure_private_folder, roots
+
+RINGS_FOLDER: Final = "rings"
+RING_SUFFIX: Final = ".ring"
+_HASH_BYTES: Final = 8
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+def real_folder(log_folder: Path) -> Path:
+    """Returns the one path that all processes know a log folder by."""
+    return Path(os.path.realpath(log_folder))
+
+
+def state_folders(folder: Path) -> tuple[Path, ...]:
+    """Returns the folders that may hold live state of a log folder, the preferred one first; they need not exist.
+
+    Args:
+        folder: The log folder, as `real_folder` returns it.
+    """
+    # Imported here: the writers are given these folders and need no hash.
+    from hashlib import blake2b  # noqa: PLC0415
+
+    name = blake2b(os.fsencode(folder), digest_size=_HASH_BYTES).hexdigest()
+    return tuple(root / RINGS_FOLDER / name for root in roots())
+
+
+def make_state_folder(state: Path) -> Path:
+    """Makes a state folder, and the private folders above it, with mode 0700."""
+    for folder in (state.parent.parent, state.parent, state):
+        ensure_private_folder(folder)
+    return state
+
+
+def ring_paths(states: tuple[Path, ...]) -> list[Path]:
+    """Returns the rings in the state folders, oldest first where their times differ."""
+    found = []
+    for state in states:
+        try:
+            with os.scandir(state) as entries:
+                found += [Path(entry.path) for entry in entries if entry.name.endswith(RING_SUFFIX)]
+        except FileNotFoundError:
+            continue
+    return [path for path in found if not path.name.startswith(".")]
+
+
+def salt_of(folder: Path) -> int:
+    """Returns where the checksums of a log's frames start: the same for all processes until the next boot."""
+    try:
+        boot = _BOOT_ID.read_bytes()
+    except OSError:
+        # Other systems do not tell. Any value will do; this one, of an hour, keeps segments few.
+        boot = str(int(time.time() - time.monotonic()) // 3600).encode()
+    return zlib.crc32(os.fsencode(folder), zlib.crc32(boot))
+
+
+def folder_identity(folder: Path) -> int:
+    """Returns what tells this folder from another one that takes its place under the same path.
+
+    The device number is left out: a drive that is mounted again may get another one.
+
+    Raises:
+        OSError: There is no such folder now.
+    """
+    return folder.stat().st_ino
+
+
+def require_identity(folder: Path, identity: int) -> None:
+    """Refuses a folder that is no longer to be found under its path: nobody would find what is written to it.
+
+    Raises:
+        OSError: The folder is gone, or another one has taken its place.
+    """
+    if folder_identity(folder) != identity:
+        raise FileNotFoundError(errno.ENOENT, "another folder has taken the place of the log folder", str(folder))

@@ -1,0 +1,136 @@
+"""The rings of this process: one for each log folder it puts packages into, shared by its threads and queues."""
+
+import os
+import secrets
+import sys
+import threading
+from contextlib import suppress
+from multiprocessing.util import Finalize
+from pathlib import Path
+from typing import Final
+
+from ataraxis_logger._live.places import RING_SUFFIX, make_state_folder, salt_of, state_folders
+from ataraxis_logger._live.session_page import KEEPER_LOCK, SessionPage
+from ataraxis_logger._live.spill import SPILL_SHARE, SpillFolder
+from ataraxis_logger._live.tidy import tidy_unowned
+from ataraxis_shm._errors import NoSpaceError
+from ataraxis_shm._ring_producer import RingProducer
+
+SMALLEST_BUFFER: Final = 4096
+_OPEN_ATTEMPTS: Final = 20
+_EXIT_PRIORITY: Final = -90
+"""After children are joined (-5 and above), before the owner ends its session (-100)."""
+
+
+class FolderProducer:
+    """The ring of this process for one log folder, with what a full or too small ring needs.
+
+    Attributes:
+        folder: The log folder.
+        states: Its state folders.
+        ring: The ring.
+        spills: The spill files beside it.
+        spill_above: The size from which on a payload is spilled.
+    """
+
+    def __init__(self, folder: Path, storage: str, buffer_size: int) -> None:
+        self.folder = folder
+        self.states = state_folders(folder)
+        self.storage = storage
+        self.ring = _make_ring(self.states, folder, storage, buffer_size)
+        self.spill_above = self.ring.capacity // SPILL_SHARE
+        self.spills = SpillFolder(self.ring.path, self.ring.capacity)
+        self.spill_lock = threading.Lock()
+        self._pid = os.getpid()
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether this is the parent's, in a forked child."""
+        return self._pid != os.getpid()
+
+    def open_page(self) -> SessionPage:
+        """Opens the session page, making it when a session has ended since."""
+        while True:
+            make_state_folder(self.states[0])
+            with suppress(FileNotFoundError):  # a session that just ended removed the folder
+                return SessionPage.provide(self.states[0], self.folder, self.storage)
+
+    def close(self) -> None:
+        """Declares that this process will put nothing more into this ring, and removes it when it is empty."""
+        self.ring.close()
+        page = SessionPage.attach(self.states[0])
+        is_kept = page is not None and page.is_held(KEEPER_LOCK)
+        if page is not None:
+            page.close()
+        if not is_kept:
+            tidy_unowned(self.states)
+
+
+_lock = threading.Lock()
+_producers: dict[Path, FolderProducer] = {}
+
+
+def producer_of(folder: Path, storage: str, buffer_size: int) -> FolderProducer:
+    """Returns this process's ring for a log folder, making it at the first call.
+
+    Raises:
+        OSError: There is no space for the ring anywhere, or the folders for rings are not safe to use.
+    """
+    with _lock:
+        producer = _producers.get(folder)
+        if producer is None:
+            if not _producers:
+                Finalize(None, close_all, exitpriority=_EXIT_PRIORITY)
+            producer = _producers[folder] = FolderProducer(folder, storage, buffer_size)
+        return producer
+
+
+def close_producer(folder: Path) -> None:
+    """Closes this process's ring for a log folder; the next put makes another one."""
+    with _lock:
+        producer = _producers.pop(folder, None)
+    if producer is not None:
+        producer.close()
+
+
+def close_all() -> None:
+    """Closes all rings of this process, at its end."""
+    for folder in list(_producers):
+        close_producer(folder)
+
+
+def _make_ring(states: tuple[Path, ...], folder: Path, storage: str, buffer_size: int) -> RingProducer:
+    salt, capacity = salt_of(folder), max(buffer_size, SMALLEST_BUFFER)
+    for state in states[:-1]:
+        with suppress(NoSpaceError):
+            return _make_ring_in(state, states, folder, storage, capacity, salt)
+    return _make_ring_in(states[-1], states, folder, storage, capacity, salt)
+
+
+def _make_ring_in(  # noqa: PLR0913, PLR0917  # private, with one caller
+    state: Path, states: tuple[Path, ...], folder: Path, storage: str, capacity: int, salt: int
+) -> RingProducer:
+    """Makes a ring in one state folder, and the session page that says what its packages are meant for."""
+    attempts = 0
+    while True:
+        attempts += 1
+        try:
+            make_state_folder(states[0])
+            SessionPage.provide(states[0], folder, storage).close()
+            make_state_folder(state)
+            return RingProducer.create(state / f"{secrets.token_hex(8)}{RING_SUFFIX}", capacity, salt=salt)
+        except FileNotFoundError:
+            # A session that ends removes its empty folders, perhaps between these lines.
+            if attempts == _OPEN_ATTEMPTS:
+                raise
+
+
+def _forget_all() -> None:
+    """Starts a forked child without rings: those of the parent are the parent's."""
+    global _lock  # noqa: PLW0603  # another thread of the parent may have held it
+    _lock = threading.Lock()
+    _producers.clear()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_forget_all)

@@ -1,0 +1,76 @@
+"""Removing live state that nobody needs any more, and finding out what is still waiting."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from ataraxis_logger._live.claimed_ring import stored_count
+from ataraxis_logger._live.places import ring_paths
+from ataraxis_logger._live.session_page import KEEPER_LOCK, OWNER_LOCK, SessionPage
+from ataraxis_logger._live.spill import discard_spills
+from ataraxis_shm._errors import RingFormatError
+from ataraxis_shm._ring_consumer import RingConsumer
+
+
+class Survey(NamedTuple):
+    """What the rings of a log folder look like at one moment.
+
+    Attributes:
+        producers: Rings whose producer may still put.
+        waiting: Rings with packages that were not stored yet.
+        packages: How many packages that is.
+    """
+
+    producers: int = 0
+    waiting: int = 0
+    packages: int = 0
+
+
+def survey(states: tuple[Path, ...]) -> Survey:
+    """Counts the rings of a log folder."""
+    producers = waiting = packages = 0
+    for path in ring_paths(states):
+        with suppress(FileNotFoundError, RingFormatError), RingConsumer.attach(path) as ring:
+            # In this order: what a producer puts last is still counted after it is gone.
+            producers += ring.producer_alive
+            waiting += ring.backlog > 0
+            packages += max(0, ring.records - stored_count(ring))
+    return Survey(producers, waiting, packages)
+
+
+def remove_exhausted(states: tuple[Path, ...]) -> None:
+    """Removes the rings that are empty and whose producers are gone."""
+    for path in ring_paths(states):
+        with suppress(FileNotFoundError, RingFormatError), RingConsumer.attach(path) as ring:
+            if ring.claim() and ring.exhausted:
+                ring.unlink()
+                discard_spills(path)
+
+
+def tidy(states: tuple[Path, ...], page: SessionPage | None = None) -> None:
+    """Removes exhausted rings and, when nothing else is left of the session, its page and folders.
+
+    Args:
+        states: The state folders of the log.
+        page: The page, when the caller holds the owner's lock of it and ends the session. With another caller the page
+            stays: an owner or a keeper is at work.
+    """
+    remove_exhausted(states)
+    if page is not None and not ring_paths(states):
+        page.remove()
+    for state in states:
+        with suppress(OSError):  # in use, or not there
+            state.rmdir()
+
+
+def tidy_unowned(states: tuple[Path, ...]) -> None:
+    """Tidies up after a session whose owner is gone, unless another one begins."""
+    page = SessionPage.attach(states[0])
+    if page is None:
+        tidy(states)
+        return
+    try:
+        if page.file.try_lock_byte(OWNER_LOCK) and page.is_current and not page.is_held(KEEPER_LOCK):
+            tidy(states, page)
+    finally:
+        page.close()
