@@ -67,7 +67,8 @@ def test_dict_subclasses_become_plain_sections():
 def test_write_makes_the_sections_that_are_missing(nested):
     nested.write_nested_value("x.y.z", 1)
     nested.write_nested_value(["a", "b", "new"], None)
-    assert nested == {"a": {"b": {"c": 1, "d": {}, "new": None}}, "e": 2, "x": {"y": {"z": 1}}}
+    nested.write_nested_value(("a", None), 3)
+    assert nested == {"a": {"b": {"c": 1, "d": {}, "new": None}, None: 3}, "e": 2, "x": {"y": {"z": 1}}}
     check(nested)
 
 

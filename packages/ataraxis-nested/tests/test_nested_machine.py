@@ -236,7 +236,7 @@ def assert_same(nested: NestedDictionary, model: dict[Any, Any]) -> None:
 
 
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestMachine.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 
 
 @pytest.mark.torture

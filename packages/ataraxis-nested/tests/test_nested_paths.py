@@ -342,6 +342,13 @@ class StandInScalar(str):
         return str.__str__(self)
 
 
+class StandInDate:
+    """A scalar that does not equal what it stands for, like some dates of NumPy."""
+
+    def item(self):
+        return "date"
+
+
 class StandInArray:
     """Behaves like a NumPy array as far as this package may look."""
 
@@ -355,7 +362,7 @@ class StandInArray:
 @pytest.fixture
 def stand_in_numpy(monkeypatch):
     module = ModuleType("numpy")
-    module.ndarray, module.generic = StandInArray, StandInScalar
+    module.ndarray, module.generic = StandInArray, (StandInScalar, StandInDate)
     monkeypatch.setitem(__import__("sys").modules, "numpy", module)
 
 
@@ -368,6 +375,10 @@ def test_arrays_and_scalars_of_a_numpy_that_is_imported_become_python_objects():
     nested.write_nested_value((StandInScalar("c"), StandInScalar("d")), 2)
     assert nested.key_datatypes == ("str",)
     assert nested.find_nested_variable_path(StandInScalar("d")) == "c.d"
+    nested.write_nested_value((StandInDate(), StandInDate()), 3)
+    nested.write_nested_value((StandInDate(), StandInDate()), 4)
+    assert nested.read_nested_value("date.date") == nested.read_nested_value([StandInDate(), StandInDate()]) == 4
+    assert len(nested) == 3
 
 
 def test_an_array_means_nothing_while_numpy_is_not_imported(monkeypatch):

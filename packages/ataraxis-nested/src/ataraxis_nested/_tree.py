@@ -173,31 +173,37 @@ class _AnyNan:
 def find(root: Section, target: Any, *, in_terminals: bool, in_sections: bool) -> list[tuple[Any, ...]]:
     """Returns the paths that end in a key equal to the target and of its very type.
 
-    One look-up tells whether a section has such a key at all; keys are compared only where it has.
+    One look-up tells whether a section has such a key at all; keys are compared only where it has. The walk is that of
+    `Descent`, whose calls would take a fifth of the time here.
     """
     kind = type(target)
     everywhere = is_nan(target)  # which no look-up finds
     if everywhere:
         target = _AnyNan()
-    found = []
-    holds, outer = everywhere or target in root, []
-    walk = Descent(root)
-    keys = walk.keys
-    while walk.items is not None:
-        for key, value in walk.items:
+    found: list[tuple[Any, ...]] = []
+    keys: list[Any] = []
+    outer: list[tuple[Iterator[tuple[Any, Any]], bool]] = []
+    trusted_depth = _TRUSTED_DEPTH
+    items, holds = iter(root.items()), everywhere or target in root
+    while True:
+        for key, value in items:
             if isinstance(value, dict) and value:
                 if holds and key == target and in_sections and type(key) is kind:
                     found.append((*keys, key))
-                walk.enter(key, value)
-                outer.append(holds)
-                holds = everywhere or target in value
+                keys.append(key)
+                outer.append((items, holds))
+                items, holds = iter(value.items()), everywhere or target in value
+                if len(keys) > trusted_depth:
+                    require_acyclic(root)
+                    trusted_depth = sys.maxsize
                 break
             if holds and key == target and in_terminals and type(key) is kind:
                 found.append((*keys, key))
         else:
-            walk.leave()
-            holds = bool(outer) and outer.pop()
-    return found
+            if not keys:
+                return found
+            keys.pop()
+            items, holds = outer.pop()
 
 
 def copy_sections(root: Section) -> tuple[Section, KeyTypes]:
