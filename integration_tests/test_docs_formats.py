@@ -1,13 +1,17 @@
 """The page on formats is true: a reader written from it alone reads what the packages write."""
 
+import os
+import signal
 import struct
 import subprocess
 import sys
 import zlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from ataraxis_logger import DataLogger, LogPackage
 from ataraxis_logger._formats.journal import SegmentHeader, SegmentWriter
 from ataraxis_shm._frame import pack_frame
 from journal_by_the_page import frame_at, read_folder
@@ -116,6 +120,33 @@ def test_a_journal_inside_a_payload_stays_a_payload(tmp_path):
     content[128 + 33] ^= 1  # now a reader has to search, and meets the inner frames
     path.write_bytes(content)
     assert read_folder(tmp_path)[0] == [(2, 1, b"behind")]
+
+
+@pytest.mark.kill
+def test_it_reads_what_a_logger_wrote_whose_writer_was_killed(tmp_path):
+    with DataLogger(tmp_path, "page", storage="journal") as logger:
+        for number in range(400):
+            if number == 200:
+                logger.flush()
+                os.kill(logger.processes[0].pid, signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+            logger.input_queue.put(LogPackage(number % 2, number + 1, np.frombuffer(b"%d" % number, np.uint8)))
+    expected = [(number % 2, number + 1, b"%d" % number) for number in range(400)]
+    assert read_folder(logger.output_directory) == (expected, 0)
+    assert len(list(logger.output_directory.glob("*.axj"))) == 2
+
+
+def test_entries_are_npy_files_as_described(tmp_path):
+    with DataLogger(tmp_path, "page") as logger:
+        for _ in range(2):
+            logger.input_queue.put(LogPackage(7, 1_500_000, np.arange(3, dtype=np.uint8)))
+    names = ["007_00000000000001500000.npy", "007_00000000000001500000_1.npy"]
+    assert sorted(path.name for path in logger.output_directory.iterdir()) == names
+    content = (logger.output_directory / names[0]).read_bytes()
+    assert content[:10] == b"\x93NUMPY\x01\x00" + (118).to_bytes(2, "little")
+    text = content[10:128]
+    assert text.rstrip(b" \n") == b"{'descr': '|u1', 'fortran_order': False, 'shape': (12,), }"
+    assert text.endswith(b"\n")
+    assert content[128:] == b"\x07" + (1_500_000).to_bytes(8, "little") + bytes([0, 1, 2])
 
 
 def test_it_is_a_program_too(tmp_path):
