@@ -10,6 +10,29 @@ from typing import TYPE_CHECKING
 from ataraxis_logger._version import __version__
 
 if TYPE_CHECKING:
+    from ataraxis_logger._archive.compress import ArchiveReport, assemble_log_archives, compress_npy_logs
+    from ataraxis_logger._archive.discover import discover_log_archives, find_log_archive, read_archive_message_count
+    from ataraxis_logger._archive.manifest import ManifestReport, verify_manifest, write_manifest
+    from ataraxis_logger._archive.reader import LogArchiveReader, LogMessage
+    from ataraxis_logger._archive.verify import VerifyReport, verify_log
+    from ataraxis_logger._errors import (
+        ArchiveBusyError,
+        ArchiveError,
+        DamagedEntryError,
+        DamageWarning,
+        ForeignFileWarning,
+        LogFormatError,
+        LogFullError,
+        LoggerError,
+        LoggerStateError,
+        LogNotFoundError,
+        LogWarning,
+        MissingExtraError,
+        OnsetError,
+        OnsetWarning,
+        PackageTypeError,
+        PackageValueError,
+    )
     from ataraxis_logger._live.log_queue import LogQueue
     from ataraxis_logger._live.statistics import LogStatistics, read_statistics
     from ataraxis_logger._logger import DataLogger
@@ -17,22 +40,80 @@ if TYPE_CHECKING:
     from ataraxis_logger._source import LogSource
 
 _HOMES = {
+    "ArchiveBusyError": "_errors",
+    "ArchiveError": "_errors",
+    "ArchiveReport": "_archive.compress",
+    "DamageWarning": "_errors",
+    "DamagedEntryError": "_errors",
     "DataLogger": "_logger",
+    "ForeignFileWarning": "_errors",
+    "LogArchiveReader": "_archive.reader",
+    "LogFormatError": "_errors",
+    "LogFullError": "_errors",
+    "LogMessage": "_archive.reader",
+    "LogNotFoundError": "_errors",
     "LogPackage": "_package",
     "LogQueue": "_live.log_queue",
     "LogSource": "_source",
     "LogStatistics": "_live.statistics",
+    "LogWarning": "_errors",
+    "LoggerError": "_errors",
+    "LoggerStateError": "_errors",
+    "ManifestReport": "_archive.manifest",
+    "MissingExtraError": "_errors",
+    "OnsetError": "_errors",
+    "OnsetWarning": "_errors",
+    "PackageTypeError": "_errors",
+    "PackageValueError": "_errors",
+    "VerifyReport": "_archive.verify",
+    "assemble_log_archives": "_archive.compress",
+    "compress_npy_logs": "_archive.compress",
+    "discover_log_archives": "_archive.discover",
+    "find_log_archive": "_archive.discover",
+    "read_archive_message_count": "_archive.discover",
     "read_statistics": "_live.statistics",
+    "verify_log": "_archive.verify",
+    "verify_manifest": "_archive.manifest",
+    "write_manifest": "_archive.manifest",
 }
 
 __all__ = [
+    "ArchiveBusyError",
+    "ArchiveError",
+    "ArchiveReport",
+    "DamageWarning",
+    "DamagedEntryError",
     "DataLogger",
+    "ForeignFileWarning",
+    "LogArchiveReader",
+    "LogFormatError",
+    "LogFullError",
+    "LogMessage",
+    "LogNotFoundError",
     "LogPackage",
     "LogQueue",
     "LogSource",
     "LogStatistics",
+    "LogWarning",
+    "LoggerError",
+    "LoggerStateError",
+    "ManifestReport",
+    "MissingExtraError",
+    "OnsetError",
+    "OnsetWarning",
+    "PackageTypeError",
+    "PackageValueError",
+    "VerifyReport",
     "__version__",
+    "assemble_log_archives",
+    "compress_npy_logs",
+    "discover_log_archives",
+    "find_log_archive",
+    "read_archive_message_count",
     "read_statistics",
+    "verify_log",
+    "verify_manifest",
+    "write_manifest",
 ]
 
 

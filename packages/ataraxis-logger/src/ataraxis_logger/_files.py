@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 TEMPORARY_SUFFIX: Final = ".partial"
-_NEW_FILE_MODE: Final = 0o666  # the umask takes what the user does not want, as with open()
 
 
 def sync_data(descriptor: int) -> None:
@@ -63,17 +62,16 @@ if sys.platform != "win32":
 def appear_whole(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     """Gives a new binary file that takes the name `path` only when the block ends without an error.
 
-    Until then the bytes are under a hidden temporary name in the same folder, which an error removes and
-    `remove_partials` sweeps after a kill. An existing file at `path` is replaced in one step.
+    Until then the bytes are under a hidden temporary name in the same folder (the file's `name`), which an error
+    removes and `remove_partials` sweeps after a kill. An existing file at `path` is replaced in one step.
 
     Args:
         path: the final name.
         durable: whether file and folder are forced to the drive before and after the rename.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
-    descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), _NEW_FILE_MODE)
     try:
-        with os.fdopen(descriptor, "w+b") as file:
+        with temporary.open("w+b") as file:
             yield file
             file.flush()
             if durable:

@@ -37,6 +37,7 @@ class LogPackage:
 
     Example:
         >>> import numpy as np
+        >>> from ataraxis_logger import LogPackage
         >>> package = LogPackage(np.uint8(1), np.uint64(77), np.array([5, 6], dtype=np.uint8))
         >>> package
         LogPackage(source_id=1, time_stamp=77, serialized_data=2 bytes: 05 06)
@@ -71,6 +72,7 @@ class LogPackage:
 
         The source's other times are microseconds since then. `LogSource` writes it by itself.
 
+        >>> from ataraxis_logger import LogPackage
         >>> LogPackage.onset(3).serialized_data.size
         8
         """

@@ -73,6 +73,9 @@ _FRAME_HEADER_SIZE: Final = FRAME_HEADER.size
 _CHECKED_FROM: Final = 16  # the part of a frame's header that its body's CRC continues
 _ANY_MAGIC: Final = re.compile(re.escape(RECORD_MAGIC))
 
+RECORD_PAYLOAD: Final = _FRAME_AND_PREFIX.size
+"""Where the payload begins within a record."""
+
 CONTROL_RING: Final = 0
 _SYNC: Final = struct.Struct("<4sQQq")
 _FOOTER: Final = struct.Struct("<4sQQI")
@@ -488,3 +491,14 @@ def _next_frame(view: memoryview, start: int, salt: int) -> int:
                     return offset
         start = offset + 1
     return end
+
+
+def frame_at(view: memoryview, offset: int) -> tuple[int, int] | None:
+    """Returns ring id and position of the frame whose header begins at an offset, whether or not it is intact.
+
+    None when there is no whole header of a record. What is returned is only a claim: nothing was verified.
+    """
+    if offset + _FRAME_HEADER_SIZE > len(view):
+        return None
+    magic, _, _, ring_id, position = FRAME_HEADER.unpack_from(view, offset)
+    return (ring_id, position) if magic == RECORD_MAGIC else None

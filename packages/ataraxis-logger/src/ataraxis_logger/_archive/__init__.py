@@ -1,0 +1,1 @@
+"""What happens to a log afterwards: order, archive, verify, read."""
