@@ -268,7 +268,7 @@ class SharedMemoryArray:
             try:
                 flock(mutex.fd, LOCK_EX)
                 if connection.writer[0] and outermost:
-                    connection.report_torn_write(stack_level=3)
+                    connection.report_torn_write()
                 value = connection.view[index]
             except IndexError:
                 value = resolve_index(index, len(connection.view))  # raises, with our message
@@ -320,7 +320,7 @@ class SharedMemoryArray:
                 flock(mutex.fd, LOCK_EX)
                 if outermost:
                     if writer[0]:
-                        connection.report_torn_write(stack_level=3)
+                        connection.report_torn_write()
                     writer[0] = mutex.pid
                 connection.view[index] = data
             except IndexError:
@@ -361,7 +361,7 @@ class SharedMemoryArray:
         with mutex.hold(self._lock_timeout, f"the shared array {self._name!r:.200}") as outermost:
             if outermost:
                 if writer[0]:
-                    connection.report_torn_write(stack_level=4)
+                    connection.report_torn_write()
                 writer[0] = mutex.pid
             try:
                 yield connection.view.view()
@@ -427,7 +427,7 @@ class SharedMemoryArray:
             try:
                 flock(mutex.fd, LOCK_EX)
                 if outermost and connection.writer[0]:
-                    connection.report_torn_write(stack_level=4)
+                    connection.report_torn_write()
                 value = view[key]
                 return value if connection.gives_scalars and type(value) is not np.ndarray else value.copy()
             finally:
@@ -451,7 +451,7 @@ class SharedMemoryArray:
                 flock(mutex.fd, LOCK_EX)
                 if outermost:
                     if writer[0]:
-                        connection.report_torn_write(stack_level=4)
+                        connection.report_torn_write()
                     writer[0] = mutex.pid
                 connection.view[key] = value
             finally:

@@ -1,6 +1,8 @@
 """What a process keeps at hand of an array it is connected to."""
 
+import contextlib
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,6 +10,8 @@ import numpy as np
 from ataraxis_shm._conversion import directly_storable_types, integer_range
 from ataraxis_shm._datatype import restore_datatype
 from ataraxis_shm._errors import TornWriteWarning
+
+_OWN_FILES = (str(Path(__file__).parent), contextlib.__file__)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,7 +45,7 @@ class Connection:
         self.storable = directly_storable_types(self.view.dtype) if self.gives_scalars else frozenset()
         self.low, self.high = (integer_range(self.view.dtype) if self.gives_scalars else None) or (1, 0)
 
-    def report_torn_write(self, stack_level: int) -> None:
+    def report_torn_write(self) -> None:
         """Warns, once, of a process that died while it was writing. The caller holds the lock."""
         dead = self.writer[0]
         self.writer[0] = 0
@@ -49,5 +53,17 @@ class Connection:
             f"Process {dead} died while it was writing to the shared array {self.segment.header.name!r:.200}: the "
             "elements it was writing may be half written. Check them, or write them again.",
             TornWriteWarning,
-            stacklevel=stack_level,
+            stacklevel=_level_of_caller(),
         )
+
+
+def _level_of_caller() -> int:
+    """Counts the frames of this package and of context managers, so that the warning names the code that uses it."""
+    import inspect  # noqa: PLC0415 (it costs milliseconds, and hardly any process ever comes here)
+
+    level = 0
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename.startswith(_OWN_FILES):
+        level += 1
+        frame = frame.f_back
+    return level

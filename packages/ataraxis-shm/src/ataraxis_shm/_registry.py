@@ -9,6 +9,8 @@ Every open of a shared file goes through here, because the systems punish anythi
 * A mapping keeps the open file description it was made from, in every forked child too. So arrays are mapped from a
   second description, which nobody ever locks; its descriptor stays open as long as the file, see the first point.
 * Record locks are not inherited by a fork. So a child takes its own as a user of the file, and has none of the others.
+  (A parent that is killed before the child has come that far leaves the child a file that may be swept meanwhile: its
+  memory stays, its name goes. Open file description locks would close that gap, on Linux alone.)
 """
 
 import contextlib

@@ -123,7 +123,7 @@ def destroy_segment(name: str, generation: int | None) -> None:
     for folder in existing_folders():
         with folder_lock(folder):
             _remove(folder / file_name(name), generation)
-            _remove_empty(folder)
+            remove_empty(folder)
 
 
 def existing_folders() -> Iterator[Path]:
@@ -231,7 +231,8 @@ def _remove(path: Path, generation: int | None) -> None:
             _disown(found)
 
 
-def _remove_empty(folder: Path) -> None:
+def remove_empty(folder: Path) -> None:
+    """Removes a root that holds nothing any more. The caller holds the folder's lock."""
     if FOLDER_SWITCH not in os.environ:  # a folder that somebody chose stays
         with suppress(OSError):
             folder.rmdir()
@@ -261,7 +262,7 @@ def _destroy_owned() -> None:
         # At exit nothing may fail or wait: a folder that is gone, or locked by a stopped process, is left to a sweep.
         with suppress(OSError, ShmError, LockTimeoutError), folder_lock(owner.path.parent, _EXIT_TIMEOUT):
             _remove(owner.path, generation)
-            _remove_empty(owner.path.parent)
+            remove_empty(owner.path.parent)
 
 
 def _disown_all_in_child() -> None:
