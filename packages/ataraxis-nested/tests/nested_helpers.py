@@ -37,10 +37,11 @@ def trees(keys: st.SearchStrategy[Any], max_leaves: int = 12) -> st.SearchStrate
 
 def deep(depth: int = DEPTH, leaf: Any = 0) -> dict[Any, Any]:
     """A chain of sections: {"k": {"k": ... leaf}}, with `depth` keys."""
-    value = leaf
+    value: Any = leaf
     for _ in range(depth):
         value = {"k": value}
-    return value
+    chain: dict[Any, Any] = value
+    return chain
 
 
 def same_key(one: Any, other: Any) -> bool:

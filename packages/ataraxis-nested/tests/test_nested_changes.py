@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ataraxis_nested import NestedConversionError, NestedDictionary, NestedKeyError, NestedTypeError, NestedValueError
@@ -51,7 +53,7 @@ def test_a_section_that_stands_in_two_places_becomes_two():
 
 
 def test_dict_subclasses_become_plain_sections():
-    class Special(dict):
+    class Special(dict[Any, Any]):
         def __missing__(self, key):
             raise AssertionError
 
@@ -104,7 +106,8 @@ def test_a_value_on_the_way_is_overwritten_only_when_allowed(nested):
     before = snapshot(nested._root)
     with pytest.raises(NestedKeyError, match="allow_intermediate_overwrite=True") as caught:
         nested.write_nested_value("a.b.c.x.y", 5)
-    assert (caught.value.path, caught.value.key, caught.value.depth) == (("a", "b", "c", "x", "y"), "c", 2)
+    assert caught.value.path == ("a", "b", "c", "x", "y")
+    assert (caught.value.key, caught.value.depth) == ("c", 2)
     assert snapshot(nested._root) == before
     nested.write_nested_value("a.b.c.x.y", 5, allow_terminal_overwrite=False, allow_intermediate_overwrite=True)
     assert nested.read_nested_value("a.b") == {"c": {"x": {"y": 5}}, "d": {}}
@@ -128,7 +131,7 @@ def test_a_path_never_goes_into_a_leaf_that_could_be_indexed(leaf):
 
 
 def test_overwriting_and_deleting_sections_keeps_the_key_types_exact():
-    nested = NestedDictionary({"a": {1: {None: 0, 2.5: 1}}, "b": {True: {}}})
+    nested: Any = NestedDictionary({"a": {1: {None: 0, 2.5: 1}}, "b": {True: {}}})
     assert nested.key_datatypes == ("NoneType", "bool", "float", "int", "str")
     nested.write_nested_value(("a", 1), "leaf")
     assert nested.key_datatypes == ("bool", "int", "str")
@@ -316,7 +319,7 @@ def test_counts_that_do_not_add_up_are_taken_again(nested):
 
 
 def test_a_dict_subclass_put_in_by_hand_is_a_section(nested):
-    class Special(dict):
+    class Special(dict[Any, Any]):
         pass
 
     nested.read_nested_value("a")["s"] = Special(x=1)

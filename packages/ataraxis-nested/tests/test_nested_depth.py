@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import copy
 import pickle
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ataraxis_nested import NestedDictionary, NestedKeyError, NestedValueError
 from ataraxis_nested._tree import require_acyclic
 from nested_helpers import DEPTH, deep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PATH = ("k",) * DEPTH
 TEXT = ".".join(PATH)
@@ -91,7 +95,8 @@ def test_depth_duplicates(nested, duplicate):
 
 
 def loop(length=1):
-    section = last = {"leaf": 0}
+    section: dict[str, Any] = {"leaf": 0}
+    last = section
     for _ in range(length - 1):
         last["k"] = last = {}
     last["again"] = section
@@ -116,7 +121,7 @@ def test_a_cycle_made_by_hand_ends_every_walk_with_a_value_error(branches):
     section = nested.read_nested_value("a.b")
     for branch in range(branches):
         section[f"loop{branch}"] = nested.read_nested_value("a")
-    walks = [
+    walks: list[Callable[[], object]] = [
         nested.extract_nested_variable_paths,
         lambda: nested.extract_nested_variable_paths(return_raw=True),
         lambda: nested.find_nested_variable_path("c"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import pickle
+import secrets
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from ataraxis_nested import NestedConversionError, NestedDictionary, NestedKeyError
 from nested_helpers import check, leaves, mixed_keys, sections_of, snapshot, terminals, trees
@@ -66,13 +67,13 @@ def model_delete(root: dict[Any, Any], path: tuple[Any, ...], *, prune: bool) ->
 class Machine(RuleBasedStateMachine):
     """Keeps a NestedDictionary beside the plain dict that it should equal."""
 
-    @initialize(seed=trees(mixed_keys), delimiter=st.sampled_from([".", "/", "::", ""]))
-    def start(self, seed, delimiter):
-        before = snapshot(seed)
-        self.nested = NestedDictionary(seed, delimiter)
-        assert snapshot(seed) == before
-        self.seed, self.seed_before = seed, before
-        self.model = copy.deepcopy(seed)
+    @initialize(start=trees(mixed_keys), delimiter=st.sampled_from([".", "/", "::", ""]))
+    def begin(self, start, delimiter):
+        before = snapshot(start)
+        self.nested = NestedDictionary(start, delimiter)
+        assert snapshot(start) == before
+        self.start, self.start_before = start, before
+        self.model = copy.deepcopy(start)
 
     def draw_path(self, data) -> tuple[Any, ...]:
         """A path that often leads somewhere, sometimes further, sometimes nowhere."""
@@ -223,7 +224,7 @@ class Machine(RuleBasedStateMachine):
         if hasattr(self, "nested"):
             check(self.nested)
             assert_same(self.nested, self.model)
-            assert snapshot(self.seed) == self.seed_before
+            assert snapshot(self.start) == self.start_before
             assert len(repr(self.nested)) < 4000
 
 
@@ -240,5 +241,9 @@ TestMachine.settings = settings(max_examples=40, stateful_step_count=25, deadlin
 
 
 @pytest.mark.torture
-class TestMachineAtLength(Machine.TestCase):
-    settings = settings(max_examples=3000, stateful_step_count=40, deadline=None, print_blob=True)
+@pytest.mark.timeout(3600)
+def test_the_machine_at_length():
+    number = secrets.randbits(32)
+    print(f"seed {number}")  # noqa: T201 - to run it again
+    at_length = settings(max_examples=1500, stateful_step_count=40, deadline=None)
+    run_state_machine_as_test(seed(number)(Machine), settings=at_length)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 from itertools import pairwise
 from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -238,6 +239,14 @@ def test_mixed_numbers_in_one_dictionary_stay_exact():
         assert wrong not in nested
 
 
+def test_keys_whose_hashes_collide_are_told_apart():
+    large = 2**61  # has the hash of 1 on 64-bit builds
+    nested = NestedDictionary({1: {True: "one"}, large: "large"})
+    assert nested.read_nested_value((large,)) == "large"
+    nested.delete_nested_value((large,))
+    assert nested == {1: {True: "one"}}
+
+
 def test_a_subclass_member_stands_for_its_base_as_in_a_dict():
     class Channel(IntEnum):
         LEFT = 1
@@ -301,7 +310,8 @@ def test_a_key_that_is_not_hashable_is_a_type_error(path):
 def test_the_empty_path_stands_for_the_whole():
     for seed in (SEED, {1: {"a": 2}}, {1: 2}, {}):
         nested = NestedDictionary(seed)
-        for path in ((), [], ""):
+        empty_paths: tuple[Any, ...] = ((), [], "")
+        for path in empty_paths:
             assert nested.read_nested_value(path) == seed
             with pytest.raises(NestedValueError, match="cannot be written"):
                 nested.write_nested_value(path, 1)
@@ -362,7 +372,7 @@ class StandInArray:
 @pytest.fixture
 def stand_in_numpy(monkeypatch):
     module = ModuleType("numpy")
-    module.ndarray, module.generic = StandInArray, (StandInScalar, StandInDate)
+    vars(module).update(ndarray=StandInArray, generic=(StandInScalar, StandInDate))
     monkeypatch.setitem(__import__("sys").modules, "numpy", module)
 
 
@@ -405,7 +415,7 @@ def test_real_numpy_arrays_and_scalars():
     assert numbers.read_nested_value("1.3") == numbers.read_nested_value([1, np.int16(3)]) == "int too"
     assert np.array([1.0, 2.0]) not in numbers
     assert numbers.find_nested_variable_path(np.int64(2)) == "1.2"
-    seeded = NestedDictionary({np.str_("a"): {np.float64(0.5): 1}})
+    seeded: Any = NestedDictionary({np.str_("a"): {np.float64(0.5): 1}})
     assert seeded.key_datatypes == ("float64", "str_")
     for path in (*seeded, ("a", 0.5), np.array(["a"])):
         assert path in seeded
