@@ -12,6 +12,7 @@ RUNS = {
     "shared_array.py": [
         ("--frames", "20", "--start-method", method) for method in multiprocessing.get_all_start_methods()
     ],
+    "logger.py": [("--packages", "200", "--storage", storage) for storage in ("npy", "journal")],
 }
 
 
@@ -35,3 +36,13 @@ def test_shared_array(arguments, monkeypatch, tmp_path):
     assert frames >= 20
     assert readings >= 1
     assert not [path for path in tmp_path.rglob("*") if path.suffix == ".array"]
+
+
+@pytest.mark.kill
+@pytest.mark.parametrize("arguments", RUNS["logger.py"], ids=lambda arguments: arguments[-1])
+def test_logger(arguments, tmp_path):
+    camera, wheel, last = run("logger.py", *arguments, "--folder", str(tmp_path)).splitlines()
+    assert camera.startswith("1_log.npz: 200 messages in ")
+    assert wheel.startswith("2_log.npz: 200 messages in ")
+    assert last == "the wheel was killed after position 1.99, and it is there"
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["1_log.npz", "2_log.npz"]

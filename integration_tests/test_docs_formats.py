@@ -5,6 +5,7 @@ import signal
 import struct
 import subprocess
 import sys
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -147,6 +148,23 @@ def test_entries_are_npy_files_as_described(tmp_path):
     assert text.rstrip(b" \n") == b"{'descr': '|u1', 'fortran_order': False, 'shape': (12,), }"
     assert text.endswith(b"\n")
     assert content[128:] == b"\x07" + (1_500_000).to_bytes(8, "little") + bytes([0, 1, 2])
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_archives_are_zip_files_of_npy_files_in_the_order_of_time(tmp_path, compress):
+    times = [0, 5, 5, 40, 7]
+    with DataLogger(tmp_path, "page", storage="journal") as logger:
+        for number, time in enumerate(times):
+            logger.input_queue.put(LogPackage(7, time, np.full(8, number, np.uint8)))
+    logger.compress_logs(compress=compress)
+    with zipfile.ZipFile(logger.output_directory / "7_log.npz") as archive:
+        names = archive.namelist()
+        contents = [archive.read(name) for name in names]
+    stems = [f"007_{time:020d}" for time in sorted(times)]
+    stems[2] += "_1"
+    assert names == [f"{stem}.npy" for stem in stems]
+    for content, time, number in zip(contents, sorted(times), [0, 1, 2, 4, 3], strict=True):
+        assert content[128:] == b"\x07" + time.to_bytes(8, "little") + bytes([number]) * 8
 
 
 def test_it_is_a_program_too(tmp_path):

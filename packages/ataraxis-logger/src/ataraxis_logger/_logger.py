@@ -54,6 +54,7 @@ class DataLogger:
 
     Example:
         >>> import tempfile, numpy as np
+        >>> from ataraxis_logger import DataLogger, LogPackage
         >>> folder = tempfile.TemporaryDirectory()
         >>> with DataLogger(folder.name, "doc") as logger:
         ...     logger.input_queue.put(LogPackage(7, 1, np.arange(3, dtype=np.uint8)))

@@ -25,6 +25,17 @@ class LogSource:
     The first `log` writes the onset, an entry of time 0 with UTC microseconds, unless the folder has one of this source
     already: then its time goes on, also when the process that began it was killed. Each entry is stamped with the
     microseconds since the onset, from a clock that nobody sets. Pickles to any process; threads may share it.
+
+    Example:
+        >>> import tempfile
+        >>> from ataraxis_logger import DataLogger
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with DataLogger(folder.name, "doc") as logger:
+        ...     wheel = logger.source(7)
+        ...     wheel.log(b"position", time_us=1500)
+        >>> sorted(path.name for path in logger.output_directory.iterdir())
+        ['007_00000000000000000000.npy', '007_00000000000000001500.npy']
+        >>> folder.cleanup()
     """
 
     def __init__(self, queue: LogQueue, source_id: SupportsIndex) -> None:

@@ -123,6 +123,17 @@ def assemble_log_archives(  # noqa: PLR0913  # the signature of the 7.x line
 
     The same as `compress_npy_logs` with `compress=False` and other defaults; see there. What is removed is always
     verified first, whatever `verify_integrity` says.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> import numpy as np
+        >>> from ataraxis_logger import LogPackage, assemble_log_archives
+        >>> with TemporaryDirectory() as folder:
+        ...     name, data = LogPackage(1, 10, np.arange(3, dtype=np.uint8)).get_data()
+        ...     np.save(Path(folder) / name, data)
+        ...     assemble_log_archives(folder).entries
+        1
     """
     options = _Options(remove_sources, memory_mapping, verbose, False, verify_integrity, max_workers, None)
     return archive_folder(Path(log_directory), options)

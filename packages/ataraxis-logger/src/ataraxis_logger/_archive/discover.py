@@ -104,6 +104,19 @@ def read_archive_message_count(archive_path: Path | str) -> int:
     Raises:
         LogNotFoundError: (FileNotFoundError) there is no such file.
         LogFormatError: (ValueError) it is not an archive of log entries.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> import numpy as np
+        >>> from ataraxis_logger import LogPackage, compress_npy_logs, find_log_archive, read_archive_message_count
+        >>> with TemporaryDirectory() as folder:
+        ...     for package in (LogPackage.onset(1), LogPackage(1, 10, np.zeros(3, dtype=np.uint8))):
+        ...         name, data = package.get_data()
+        ...         np.save(Path(folder) / name, data)
+        ...     _ = compress_npy_logs(folder)
+        ...     read_archive_message_count(find_log_archive(folder, 1))
+        1
     """
     path = Path(archive_path)
     if not path.is_file():

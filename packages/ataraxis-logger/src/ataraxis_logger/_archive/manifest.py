@@ -93,6 +93,17 @@ def verify_manifest(folder: Path | str, progress: Progress | None = None) -> Man
     Raises:
         LogNotFoundError: (FileNotFoundError) there is no such folder, or no manifest in it.
         LogFormatError: (ValueError) the manifest cannot be read.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from ataraxis_logger import verify_manifest, write_manifest
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "1_log.npz").write_bytes(b"data")
+        ...     _ = write_manifest(folder)
+        ...     Path(folder, "1_log.npz").unlink()
+        ...     verify_manifest(folder).missing
+        ['1_log.npz']
     """
     root = _existing(Path(folder))
     listed = _read(root / MANIFEST_NAME)

@@ -40,6 +40,18 @@ class LogQueue:
     the package will reach the disk even if this process, the writers and the program that started them are killed.
 
     Made by `DataLogger.input_queue`.
+
+    Example:
+        >>> import pickle, tempfile, numpy as np
+        >>> from ataraxis_logger import DataLogger, LogPackage
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with DataLogger(folder.name, "doc") as logger:
+        ...     logger.input_queue.put(LogPackage(7, 1, np.arange(3, dtype=np.uint8)))
+        ...     elsewhere = pickle.loads(pickle.dumps(logger.input_queue))  # as in another process
+        ...     elsewhere.put_many(LogPackage(7, time, np.zeros(0, dtype=np.uint8)) for time in (2, 3))
+        >>> len(list(logger.output_directory.iterdir()))
+        3
+        >>> folder.cleanup()
     """
 
     def __init__(self, folder: Path, storage: str, buffer_size: int) -> None:

@@ -84,6 +84,18 @@ def read_statistics(log_directory: Path | str) -> LogStatistics:
 
     Returns:
         The statistics; all zero when nothing waits and nobody runs there. The rate is the average since the start.
+
+    Example:
+        >>> import tempfile
+        >>> from ataraxis_logger import DataLogger, read_statistics
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with DataLogger(folder.name, "doc") as logger:
+        ...     logger.source(7).log(b"position")
+        ...     logger.flush()
+        ...     statistics = read_statistics(logger.output_directory)
+        >>> statistics.accepted, statistics.written, statistics.backlog  # with the onset of the source
+        (2, 2, 0)
+        >>> folder.cleanup()
     """
     states = state_folders(real_folder(Path(log_directory)))
     watch, page = RingWatch(states), SessionPage.attach(states[0])
