@@ -114,7 +114,7 @@ def _format_peers(rows: list[RowResult]) -> list[str]:
             speed, median = row.speed_against(peer), peer.median()
             cells = [row.name, name_peer(peer)]
             if speed is None or median is None:
-                cells += ["", f"not measured: {shorten(peer.error, 100, placeholder=' …')}"]
+                cells += ["", f"not measured: {shorten(peer.error or peer.absent, 100, placeholder=' …')}"]
             else:
                 cells += [format_seconds(median), f"{format_number(speed)}x"]
             lines.append(_join(cells))

@@ -23,13 +23,19 @@ if TYPE_CHECKING:
     from bench_model import Peer
 
 _MARKER: Final = "bench-environment.json"
-_NO_TIME: Final = "cannot be had: the time for making environments was over (`--prepare` makes them beforehand)"
 _REASON_LENGTH: Final = 200
 _VERSION_QUERY: Final = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
 
 
 class EnvironmentUnavailableError(Exception):
     """No environment with these requirements could be made; the message says why."""
+
+
+class _NoTimeError(EnvironmentUnavailableError):
+    """The time for making environments is over, which says nothing about the environment."""
+
+    def __init__(self) -> None:
+        super().__init__("no time was left to make its environment (`--prepare` makes all of them beforehand)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,8 @@ class PeerEnvironments:
         if key not in self._known:
             try:
                 self._known[key] = self._find(peer) or self._make(peer)
+            except _NoTimeError:
+                raise
             except EnvironmentUnavailableError as error:
                 self._known[key] = error
         known = self._known[key]
@@ -111,7 +119,7 @@ class PeerEnvironments:
                 try:
                     return self._install(self._path(peer), interpreter, requires)
                 except subprocess.TimeoutExpired:
-                    raise EnvironmentUnavailableError(_NO_TIME) from None
+                    raise _NoTimeError from None
                 except (OSError, subprocess.CalledProcessError) as error:
                     reason = _reason(error)
         raise EnvironmentUnavailableError(f"cannot be had: {reason}")
@@ -140,7 +148,7 @@ class PeerEnvironments:
         """Runs a command to its end or to the deadline and gives what it printed."""
         remaining = self.deadline - time.monotonic()
         if remaining <= 0:
-            raise EnvironmentUnavailableError(_NO_TIME)
+            raise _NoTimeError
         return subprocess.run(
             command,
             check=True,

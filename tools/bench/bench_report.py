@@ -52,8 +52,8 @@ def _format_rows(rows: Sequence[RowResult]) -> list[str]:
 
 def _cells(row: RowResult) -> list[tuple[str, ...]]:
     """The line of a row, and one more for each further number that is held to limits."""
-    floor = row.floor
-    first = (f"  {row.name}", *_time_cells(row.ours), *(_time_cells(floor) if floor else ("", "")))
+    name = row.name.removeprefix(f"{row.package}: ")
+    first = (f"  {name}", *_time_cells(row.ours), *(_time_cells(row.floor) if row.floor else ("", "")))
     checks: list[Check | None] = [*row.checks] or [None]
     lines: list[tuple[str, ...]] = [(*first, *_check_cells(checks[0], row))]
     lines += [("", "", "", "", "", *_check_cells(check, row)) for check in checks[1:]]
@@ -99,7 +99,7 @@ def describe_verdict(check: Check, verdict: Verdict) -> str:
 def _notes(row: RowResult) -> list[str]:
     """Peers, further values and errors of a row."""
     notes = [text for peer in row.peers if (text := describe_peer(row, peer))]
-    lines = [f"      against {'; '.join(notes)}"] if notes else []
+    lines = [f"      our speed / that of {'; '.join(notes)}"] if notes else []
     values = [
         f"{name.removesuffix('_MiB').removesuffix('_bytes')} {format_value(name, median)}"
         for name in row.ours.value_names()
@@ -107,8 +107,8 @@ def _notes(row: RowResult) -> list[str]:
     ]
     if values:
         lines.append(f"      ours: {', '.join(values)}")
-    lines += [f"      {name_peer(side)}: {side.error}" for side in row.participants if side.error]
-    return lines
+    missing = [side for side in row.participants if side.error or side.absent]
+    return lines + [f"      {name_peer(side)}: {side.error or side.absent}" for side in missing]
 
 
 def name_peer(peer: Participant) -> str:
@@ -118,10 +118,8 @@ def name_peer(peer: Participant) -> str:
 
 def describe_peer(row: RowResult, peer: Participant) -> str:
     """A peer with its version and how many times its speed ours is; empty when it was not measured."""
-    median, speed = peer.median(), row.speed_against(peer)
-    if median is None or speed is None:
-        return ""
-    return f"{name_peer(peer)} {format_seconds(median)}, ours is {format_number(speed)}x as fast"
+    speed = row.speed_against(peer)
+    return "" if speed is None else f"{name_peer(peer)}: {format_number(speed)}x"
 
 
 def _summarise(result: Result) -> list[str]:

@@ -39,7 +39,13 @@ class Verdict(StrEnum):
 
 @dataclass(slots=True)
 class Participant:
-    """One side of a row: our workload, the floor, or a peer. `rounds` has None where a round was left out."""
+    """One side of a row: our workload, the floor, or a peer.
+
+    Attributes:
+        rounds: The values of each round, None where it was left out.
+        error: What its workload did wrong.
+        absent: Why it was not measured, when that is nobody's fault.
+    """
 
     label: str
     work: str
@@ -49,6 +55,7 @@ class Participant:
     repetitions: int = 0
     rounds: list[dict[str, float] | None] = field(default_factory=list)
     error: str = ""
+    absent: str = ""
     traceback: str = ""
 
     def series(self, value: str = TIME) -> list[float]:

@@ -28,7 +28,12 @@ def load_rows(folder: Path, only: str = "") -> list[tuple[str, Row]]:
         if names.count(name) > 1:
             raise RowsError(f"two rows are named {name!r}")
     wanted = only.casefold()
-    return [(package, row) for package, row in rows if wanted in f"{package}: {row.name}".casefold()]
+    return [(package, row) for package, row in rows if wanted in title_of(package, row).casefold()]
+
+
+def title_of(package: str, row: Row) -> str:
+    """The name of a row with that of its package."""
+    return row.name if row.name.startswith(f"{package}: ") else f"{package}: {row.name}"
 
 
 def _load(path: Path) -> tuple[Row, ...]:

@@ -18,13 +18,14 @@ from bench_process import Worker, WorkerError
 from bench_results import Participant, RowResult, check_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from bench_environments import PeerEnvironments
     from bench_model import Peer, Row
 
 # Given to a check even when the time is over: numbers that nobody checked are worth nothing.
 _CHECK_SECONDS: Final = 10.0
+_NO_TIME: Final = "no time was left for it"
 _DISTRIBUTIONS: Final = {
     "nested": "ataraxis-nested",
     "yaml": "ataraxis-yamlconfig",
@@ -42,7 +43,7 @@ class Plan:
         rounds: Rounds of each side, when the time allows. Many short ones, taken in turns, resist what else the machine
             does better than few long ones.
         long_rounds: The same for a row with a workload whose call is long (`once`).
-        fewest_rounds: Rounds that are made even when they take longer than `row_seconds`.
+        fewest_rounds: Rounds of ours and the floor that are made even when they take longer than `row_seconds`.
         round_seconds: How long a round of a looped workload takes.
         row_seconds: After this time a row begins no further round.
         timeout: How long one answer of a worker may take.
@@ -74,8 +75,14 @@ class _Side:
     spent: float = 0.0
 
     @property
-    def failed(self) -> bool:
-        return bool(self.participant.error)
+    def is_active(self) -> bool:
+        """Whether there is more to measure."""
+        return not self.participant.error and not self.participant.absent
+
+    @property
+    def is_peer(self) -> bool:
+        """Whether it is neither ours nor the floor."""
+        return self.participant.label not in {OURS, FLOOR}
 
 
 @dataclass(slots=True)
@@ -89,43 +96,48 @@ class RowRunner:
     work_folder: Path
     scratch: Path
     plan: Plan
-    environments: PeerEnvironments | None
+    environments: PeerEnvironments
     say: Callable[[str], None]
     _started: float = field(default=0.0, init=False)
 
-    def run(self, package: str, row: Row) -> RowResult:
-        """Measures one row and holds it to its limits."""
-        self._started = time.monotonic()
-        participants, sides = [], []
-        with contextlib.ExitStack() as stack:
-            for label, work, peer in self._list_sides(row):
-                participant = Participant(label, work)
-                participants.append(participant)
-                try:
-                    worker = self._start(package, participant, peer, stack)
-                except (EnvironmentUnavailableError, OSError) as error:
-                    participant.error = str(error)
-                else:
-                    sides.append(_Side(participant, worker))
-            # Making an environment takes no time from the measuring.
-            self._started = time.monotonic()
-            self._measure(sides)
+    def run(self, package: str, row: Row, peers: Sequence[Peer]) -> RowResult:
+        """Measures ours, the floor and some peers, and holds ours to the limits of the row."""
+        sides: list[tuple[str, str, Peer | None]] = [(OURS, row.ours, None)]
+        if row.floor:
+            sides.append((FLOOR, row.floor, None))
+        participants = self._run_sides(package, sides + [(peer.label, peer.work, peer) for peer in peers])
         result = RowResult(package, row.name, row.note, participants)
         result.checks = check_limits(row, result)
         return result
 
-    def _list_sides(self, row: Row) -> list[tuple[str, str, Peer | None]]:
-        """Label, workload and peer of each side: ours first."""
-        sides: list[tuple[str, str, Peer | None]] = [(OURS, row.ours, None)]
-        if row.floor:
-            sides.append((FLOOR, row.floor, None))
-        if self.environments is not None:
-            sides += [(peer.label, peer.work, peer) for peer in row.peers]
-        return sides
+    def run_peers(self, package: str, peers: Sequence[Peer]) -> list[Participant]:
+        """Measures peers by themselves."""
+        return self._run_sides(package, [(peer.label, peer.work, peer) for peer in peers])
+
+    def _run_sides(self, package: str, sides: Iterable[tuple[str, str, Peer | None]]) -> list[Participant]:
+        """Measures sides, each given by its label, its workload and, if it is one, its peer."""
+        participants, running = [], []
+        with contextlib.ExitStack() as stack:
+            for label, work, peer in sides:
+                participant = Participant(label, work)
+                participants.append(participant)
+                if time.monotonic() > self.plan.deadline:
+                    participant.absent = _NO_TIME
+                    continue
+                try:
+                    worker = self._start(package, participant, peer, stack)
+                except EnvironmentUnavailableError as error:
+                    participant.absent = str(error)
+                else:
+                    running.append(_Side(participant, worker))
+            # Making an environment takes no time from the measuring.
+            self._started = time.monotonic()
+            self._measure(running)
+        return participants
 
     def _start(self, package: str, participant: Participant, peer: Peer | None, stack: contextlib.ExitStack) -> Worker:
         """Starts the worker of a side in its environment."""
-        if peer is not None and peer.requires and self.environments is not None:
+        if peer is not None and peer.requires:
             environment = self.environments.get(peer)
         else:
             version = _own_version(package) if participant.label == OURS else ""
@@ -152,20 +164,20 @@ class RowRunner:
                 break
             # Forth and back, so that no side always follows the same other one.
             for side in reversed(sides) if number % 2 else sides:
-                if not side.failed:
+                if side.is_active:
                     self.say(f"{side.participant.label} {number + 1}/{rounds}")
                     self._measure_round(side, number, len(sides))
-            if any(side.failed and side.participant.label == OURS for side in sides):
+            if any(side.participant.label == OURS and side.participant.error for side in sides):
                 return
         for side in sides:
-            if not side.failed:
+            if side.is_active:
                 self._guard(side, self._finish)
 
     def _measure_round(self, side: _Side, number: int, sides: int) -> None:
         """One round of one side; a side that has used up its part of the time sits it out."""
-        participant = side.participant
-        if number >= self.plan.fewest_rounds and side.spent > self.plan.row_seconds / sides:
-            participant.rounds.append(None)
+        fewest = 1 if side.is_peer else self.plan.fewest_rounds
+        if number >= fewest and side.spent > self.plan.row_seconds / sides:
+            side.participant.rounds.append(None)
             return
         start = time.monotonic()
         self._guard(side, self._ask_for_round)
@@ -188,7 +200,7 @@ class RowRunner:
             step(side)
         except _TimeOverError as error:
             # What was measured until then stands; without any round the row has to say why there is none.
-            side.participant.error = "" if side.participant.rounds else str(error)
+            side.participant.absent = "" if side.participant.rounds else str(error)
         except WorkerError as error:
             side.participant.error, side.participant.traceback = str(error), error.details
             side.worker.close()
@@ -204,7 +216,7 @@ class RowRunner:
         """
         remaining = min(self._started + self.plan.row_limit, self.plan.deadline) - time.monotonic()
         if remaining <= 0:
-            raise _TimeOverError("no time was left for it")
+            raise _TimeOverError(_NO_TIME)
         return min(self.plan.timeout, remaining)
 
 

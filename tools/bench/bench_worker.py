@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _MEBIBYTE: Final = 2**20
 _MESSAGE_LENGTH: Final = 500
 _MAX_REPETITIONS: Final = 10**9
+_LONG_CALL: Final = 10
 
 
 def time_calls(call: Callable[[], object], repetitions: int) -> float:
@@ -41,15 +42,18 @@ def time_calls(call: Callable[[], object], repetitions: int) -> float:
     return perf_counter() - start
 
 
-def calibrate(call: Callable[[], object], seconds: float) -> int:
-    """How often to call so that a round takes about `seconds`; the calls made here warm the workload up."""
-    repetitions = 1
+def calibrate(first: float, call: Callable[[], object], seconds: float) -> int:
+    """How often to call so that a round takes about `seconds`, when the first call took `first`.
+
+    The calls made here warm the workload up.
+    """
+    repetitions, elapsed = 1, first
     while True:
-        elapsed = time_calls(call, repetitions)
         if elapsed >= seconds / 2 or repetitions >= _MAX_REPETITIONS:
-            return max(1, round(repetitions * seconds / max(elapsed, 1e-9))) if elapsed < seconds else repetitions
+            return max(1, round(repetitions * seconds / elapsed))
         # Grow by the estimate, but at most tenfold: the first calls are slower than the rest.
         repetitions *= min(10, max(2, round(seconds / max(elapsed, 1e-9))))
+        elapsed = time_calls(call, repetitions)
 
 
 class WorkloadSession:
@@ -75,11 +79,7 @@ class WorkloadSession:
         """Measures one round."""
         work = self._work or self.prepare()
         self.stage = "call"
-        if work.once:
-            self._repetitions = 1
-        elif not self._repetitions:
-            self._repetitions = calibrate(work.call, seconds)
-        elapsed = self._measure(work)
+        elapsed = self._measure(work, seconds)
         self.stage = "values"
         values = {"time": elapsed / (self._repetitions * work.items), "peak_MiB": peak_memory() / _MEBIBYTE}
         values.update(work.values() if work.values else {})
@@ -88,16 +88,27 @@ class WorkloadSession:
             self.check()
         return {"repetitions": self._repetitions, "items": work.items, "seconds": elapsed, "values": values}
 
-    def _measure(self, work: Work) -> float:
-        """Times the round: garbage is collected first, and not inside a loop (a long call meets it as in life)."""
+    def _measure(self, work: Work, seconds: float) -> float:
+        """Times a round: garbage is collected first, and not inside a loop (a long call meets it as in life)."""
         gc.collect()
         if work.once:
+            self._repetitions = 1
             return time_calls(work.call, 1)
         gc.disable()
         try:
-            return time_calls(work.call, self._repetitions)
+            return self._measure_loop(work.call, seconds)
         finally:
             gc.enable()
+
+    def _measure_loop(self, call: Callable[[], object], seconds: float) -> float:
+        """Times as many calls as make a round; a first call that is many rounds long is its own round."""
+        if not self._repetitions:
+            first = time_calls(call, 1)
+            if first > _LONG_CALL * seconds:
+                self._repetitions = 1
+                return first
+            self._repetitions = calibrate(first, call, seconds)
+        return time_calls(call, self._repetitions)
 
     def check(self) -> None:
         """Resumes the workload after its `yield`, where it checks what the calls left and cleans up."""
