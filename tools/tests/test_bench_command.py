@@ -364,9 +364,9 @@ def test_a_peer_gets_an_environment_of_its_own_and_one_that_cannot_be_had_is_nam
     assert [sides[label]["version"] for label in ("newest", "second")] == ["1.0", "1.0"]
     assert [sides[label]["items"] for label in ("newest", "second")] == [5, 5]
     assert not sides["newest"]["error"] + sides["second"]["error"]
-    assert sides["nowhere"]["error"].startswith("cannot be had: ")
-    assert "3.99" in sides["nowhere"]["error"]
-    assert str(folder) not in sides["nowhere"]["error"]
+    assert sides["nowhere"]["absent"].startswith("cannot be had: ")
+    assert "3.99" in sides["nowhere"]["absent"]
+    assert str(folder) not in sides["nowhere"]["absent"]
     made = sorted(folder.glob("peers/*/bench-environment.json"))
     stamps = [path.stat().st_mtime_ns for path in made]
     assert len(made) == 2
