@@ -41,7 +41,9 @@ def _same_float(first: float, second: float) -> bool:
 def _same_items(first: dict[Any, Any], second: dict[Any, Any]) -> bool:
     return len(first) == len(second) and all(
         same(*keys) and same(*values)
-        for keys, values in zip(zip(first, second, strict=True), zip(first.values(), second.values(), strict=True), strict=True)
+        for keys, values in zip(
+            zip(first, second, strict=True), zip(first.values(), second.values(), strict=True), strict=True
+        )
     )
 
 

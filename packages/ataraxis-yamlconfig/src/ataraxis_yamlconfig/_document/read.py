@@ -70,7 +70,9 @@ def read_document(text: str, source: str) -> Any:
     except yaml.reader.ReaderError as error:
         raise YamlDocumentError(f"{_character_position(source, text)}: {error.reason}") from None
     except UnicodeEncodeError as error:
-        raise YamlDocumentError(f"{position_at(source, text, error.start)}: a lone surrogate is not a character") from None
+        raise YamlDocumentError(
+            f"{position_at(source, text, error.start)}: a lone surrogate is not a character"
+        ) from None
 
 
 class _Builder:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # What YAML calls printable, less the breaks that YAML 1.1 knows beside the line feed, and less the byte order mark.
-_GRAPHIC = "!-~\xa1-\u1fff\u200b-\u2027\u202a-\u205e\u2060-\u2fff\u3001-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
+_GRAPHIC = (
+    "!-~\xa1-\u1fff\u200b-\u2027\u202a-\u205e\u2060-\u2fff\u3001-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
+)
 _PRINTABLE = re.compile(f"[ {_GRAPHIC}]*")
 _INDICATORS = r"\-?:,\[\]{}#&*!|>'\"%@`"
 _PLAIN = re.compile(

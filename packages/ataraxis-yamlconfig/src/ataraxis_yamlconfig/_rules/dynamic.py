@@ -1,0 +1,134 @@
+"""Values without an annotation, or that do not fit theirs: each becomes its nearest YAML value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from datetime import date, time
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any
+
+from ataraxis_yamlconfig._codec import NATIVE_SCALARS, RANK_ANY, Codec, Run
+from ataraxis_yamlconfig._document.keys import frozen_key
+from ataraxis_yamlconfig._same import same
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_EXACT_LEAVES = frozenset((bytes, date))
+
+
+# The methods of the base itself: a subclass may have changed what str() or int() of it give.
+_BASES: dict[Any, Callable[[Any], Any]] = {
+    str: str.__str__,
+    int: int.__int__,
+    float: float.__float__,
+    bytes: bytes,
+    bytearray: bytes,
+    date: date.isoformat,
+    time: time.isoformat,
+    PathLike: fspath,
+}
+
+
+def encode_any(value: Any, run: Run) -> Any:
+    """Encode a value by its own type, noting what YAML will not bring back as that type.
+
+    Raises:
+        YamlEncodeError: The value has no equivalent.
+    """
+    kind = type(value)
+    if kind in NATIVE_SCALARS or kind in _EXACT_LEAVES:
+        return value
+    if kind is list:
+        return _encode_list(value, run)
+    if kind is dict:
+        return _encode_dict(value, run)
+    if kind is set:
+        return {frozen_key(encode_any(item, run)) for item in value}
+    codec = run.codec_of(kind)
+    plain = codec.encode(value, run) if codec.rank != RANK_ANY else _encode_relative(value, run)
+    if not same(plain, value):
+        run.note_inexact(value, "a field without an exact annotation")
+    return plain
+
+
+def _encode_list(value: list[Any], run: Run) -> list[Any]:
+    if NATIVE_SCALARS.issuperset(map(type, value)):
+        return value
+    path = run.descend()
+    result = []
+    for path[-1], item in enumerate(value):
+        result.append(encode_any(item, run))  # noqa: PERF401 - the loop keeps the path current
+    path.pop()
+    return result
+
+
+def _encode_dict(value: dict[Any, Any], run: Run) -> dict[Any, Any]:
+    path = run.descend()
+    result = {}
+    for key, item in value.items():
+        path[-1] = key
+        result[encode_any_key(key, run)] = encode_any(item, run)
+    if len(result) != len(value):
+        path.pop()
+        raise run.no_equivalent(value, "two of its keys are written alike")
+    path.pop()
+    return result
+
+
+def encode_any_key(key: Any, run: Run) -> Any:
+    """Encode a key without an annotation; tuples come back as tuples there, since keys have to be hashable."""
+    if type(key) in NATIVE_SCALARS:
+        return key
+    quiet = run.aside()
+    plain = frozen_key(encode_any(key, quiet))
+    if not same(plain, key):
+        run.note_inexact(key, "a key without an exact annotation")
+    return plain
+
+
+def _encode_relative(value: Any, run: Run) -> Any:
+    """Encode a value whose type no rule knows, as the supported type that it derives from or behaves like."""
+    for base, convert in _BASES.items():
+        if isinstance(value, base):
+            return convert(value)
+    if isinstance(value, Mapping):
+        return _encode_dict(dict(value), run)
+    if isinstance(value, Set):
+        return encode_any(set(value), run)
+    if isinstance(value, Sequence):
+        return _encode_list(list(value), run)
+    raise run.no_equivalent(value)
+
+
+def encode_misfit(value: Any, run: Run, decode: Callable[[Any, Run], Any], name: str) -> Any:
+    """Encode a value that is not of its annotated type: as if it had no annotation.
+
+    Noted as inexact unless reading the result under the annotation gives the value back.
+    """
+    if value is None:
+        return None
+    plain = encode_any(value, run.aside())
+    if not restores(plain, value, decode, run):
+        run.note_inexact(value, name)
+    return plain
+
+
+def restores(plain: Any, value: Any, decode: Callable[[Any, Run], Any], run: Run) -> bool:
+    """Whether reading a tree gives the very value."""
+    try:
+        return same(decode(plain, Run(run.codec_for)), value)
+    except Exception:  # noqa: BLE001 - whatever the user's class raises here means no
+        return False
+
+
+def _anything(_: Any) -> bool:
+    return True
+
+
+def _unchanged(plain: Any, run: Run) -> Any:  # noqa: ARG001 - every codec has this signature
+    return plain
+
+
+ANY = Codec("Any", encode_any, _unchanged, _anything, _anything, RANK_ANY)
+"""What a field without a usable annotation has."""
