@@ -75,7 +75,9 @@ def write_manifest(folder: Path | str, progress: Progress | None = None) -> Path
         (True, False, ['1_log.npz'])
     """
     root = _existing(Path(folder))
-    files = {name: {"size": path.stat().st_size, "sha256": _digest(path, progress)} for name, path in _files(root)}
+    files = {
+        name: {"size": path.stat().st_size, "sha256": _digest(path, progress)} for name, path in sorted(_files(root))
+    }
     manifest = {"format": _FORMAT, "version": _VERSION, "files": files}
     path = root / MANIFEST_NAME
     with appear_whole(path) as file:
@@ -109,7 +111,7 @@ def verify_manifest(folder: Path | str, progress: Progress | None = None) -> Man
     listed = _read(root / MANIFEST_NAME)
     present = dict(_files(root))
     report = ManifestReport(root, added=sorted(present.keys() - listed.keys()))
-    for name, entry in listed.items():
+    for name, entry in sorted(listed.items()):
         if name not in present:
             report.missing.append(name)
         elif present[name].stat().st_size != entry["size"] or _digest(present[name], progress) != entry["sha256"]:

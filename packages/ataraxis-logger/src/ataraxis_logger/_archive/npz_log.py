@@ -1,5 +1,6 @@
 """An `.npz` archive, of any writer, as a log."""
 
+import struct
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -45,6 +46,7 @@ class NpzLog(IndexedLog):
     """
 
     def __init__(self, path: Path, sorter: RowSorter | None = None) -> None:
+        self.path = path
         self._file = MappedFile(path)
         self._data = self._file.array
         problems: list[Problem] = []
@@ -122,7 +124,8 @@ class NpzLog(IndexedLog):
         """Fills in sources and times; returns the rows that are entries."""
         members = self._members(rows)
         rows["size"] = members.whole
-        usual = members.name_size == _USUAL_NAME
+        # The header of a truncated archive may lack part of the name.
+        usual = (members.name_size == _USUAL_NAME) & (members.name + np.uint64(_USUAL_NAME) <= len(self._data))
         if usual.any():
             starts = members.name[usual].astype(np.intp)
             names = self._data[starts[:, None] + np.arange(STEM_LENGTH)]
@@ -153,10 +156,11 @@ class NpzLog(IndexedLog):
             try:
                 prefix = bytes(self._entry(one, 0, int(zip_reader.data_starts(self._data, one)[0]))[:_PREFIX_SIZE])
                 rows[number]["source"], rows[number]["time"] = ENTRY_PREFIX.unpack(prefix)
-            except Exception as error:  # noqa: BLE001  # whatever it is, it is not an entry
-                problems.append(
-                    Problem(self.path, f"it is not an entry ({str(error)[:100]})", name[:60], is_foreign=True)
-                )
+            except (ValueError, struct.error) as error:
+                # In a truncated archive this may be an entry that lost its name.
+                foreign = bool(rows[number]["file"] == _FROM_DIRECTORY)
+                reason = f"it is not an entry ({str(error)[:100]})"
+                problems.append(Problem(self.path, reason, name[:60], is_foreign=foreign))
                 return
         usual[number] = True
 
