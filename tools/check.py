@@ -35,14 +35,15 @@ def steps(*, fix: bool) -> list[list[str]]:
 
 def test_folders() -> list[Path]:
     """The folders of tests that hold any."""
-    folders = [folder / "tests" for folder in PACKAGES]
-    return [folder for folder in [*folders, ROOT / "integration_tests"] if list(folder.glob("test_*.py"))]
+    folders = [*(folder / "tests" for folder in PACKAGES), ROOT / "integration_tests", ROOT / "tools" / "tests"]
+    return [folder for folder in folders if list(folder.glob("test_*.py"))]
 
 
 def tool_sources() -> list[list[str]]:
-    """The scripts of tools/, and each of its folders, that have Python files."""
+    """The scripts of tools/, and each of its folders, that have Python files; its tests are among the tests."""
     scripts = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "tools").glob("*.py"))]
     folders = [path for path in sorted((ROOT / "tools").iterdir()) if path.is_dir() and list(path.glob("*.py"))]
+    folders.remove(ROOT / "tools" / "tests")
     return [scripts, *([str(folder.relative_to(ROOT))] for folder in folders)]
 
 

@@ -68,7 +68,7 @@ def test_a_variable_that_the_user_set_stays():
 def test_settings_of_pip_are_read_as_pip_lists_them(monkeypatch):
     listing = "global.extra-index-url='\\nhttps://a.example\\nhttps://b.example'\n:env:.cert='/ca.pem'\nnot a setting\n"
     answer = subprocess.CompletedProcess([], 0, stdout=listing, stderr="")
-    monkeypatch.setattr(hatch_bootstrap.subprocess, "run", lambda *_, **__: answer)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
     assert hatch_bootstrap.pip_settings() == {
         "extra-index-url": "https://a.example https://b.example",
         "cert": "/ca.pem",
