@@ -130,6 +130,21 @@ def test_a_path_never_goes_into_a_leaf_that_could_be_indexed(leaf):
     assert nested == {"a": leaf, 1: leaf}
 
 
+@pytest.mark.parametrize("kind", [int, float, bool, bytes])
+def test_keys_of_other_types_are_written_and_deleted(kind):
+    one, two = kind(0), kind(1)
+    nested = NestedDictionary({one: {one: 0}})
+    nested.write_nested_value((one, two), 1)
+    nested.write_nested_value((one, two), 2)
+    nested.write_nested_value((two, one), 3)
+    check(nested)
+    assert nested == {one: {one: 0, two: 2}, two: {one: 3}}
+    nested.delete_nested_value((one, two))
+    nested.delete_nested_value((two, one))
+    check(nested)
+    assert nested == {one: {one: 0}}
+
+
 def test_overwriting_and_deleting_sections_keeps_the_key_types_exact():
     nested: Any = NestedDictionary({"a": {1: {None: 0, 2.5: 1}}, "b": {True: {}}})
     assert nested.key_datatypes == ("NoneType", "bool", "float", "int", "str")
@@ -316,6 +331,36 @@ def test_counts_that_do_not_add_up_are_taken_again(nested):
     nested.read_nested_value(())[3] = 4
     nested.delete_nested_value((3,))
     check(nested)
+
+
+def test_a_key_put_in_by_hand_can_be_deleted_although_it_was_not_counted():
+    for by_hand in ("a", 1):
+        nested = NestedDictionary()
+        nested.read_nested_value(())[by_hand] = 0
+        nested.delete_nested_value((by_hand,))
+        check(nested)
+    nested.write_nested_value("a", 1)
+    nested.read_nested_value(())["b"] = 2
+    nested.delete_nested_value("a")
+    nested.delete_nested_value("b")
+    check(nested)
+
+
+def test_a_call_that_finds_a_cycle_made_by_hand_while_counting_changes_nothing():
+    nested = NestedDictionary({"a": {"b": {}}, "c": {}})
+    root = nested.read_nested_value(())
+    root["a"]["b"]["loop"] = root["a"]
+    root["c"][1] = {2: 3}
+    before = dict(root)
+    for call in (
+        lambda: nested.delete_nested_value(("c", 1)),
+        lambda: nested.delete_nested_value(("c",)),
+        lambda: nested.write_nested_value(("c",), 1),
+    ):
+        with pytest.raises(NestedValueError, match="contains itself"):
+            call()
+        assert dict(root) == before
+        assert root["c"] == {1: {2: 3}}
 
 
 def test_a_dict_subclass_put_in_by_hand_is_a_section(nested):

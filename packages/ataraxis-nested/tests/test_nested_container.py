@@ -133,6 +133,16 @@ def test_repr_shows_all_of_a_small_dictionary():
     )
 
 
+def test_an_instance_that_is_a_value_of_itself_can_be_shown_and_copied():
+    nested = NestedDictionary({"a": 1})
+    nested["me"] = nested
+    assert repr(nested).endswith("data={'a': 1, 'me': NestedDictionary(...)})")
+    assert nested.copy() == nested
+    twin = copy.deepcopy(nested)
+    assert twin["me"] is twin
+    assert pickle.loads(pickle.dumps(nested))["me"]["a"] == 1
+
+
 @pytest.mark.parametrize(
     "seed",
     [

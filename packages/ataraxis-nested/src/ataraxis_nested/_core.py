@@ -4,7 +4,7 @@ from typing import Any, Self, TypeAlias
 
 from ataraxis_nested import _tree
 from ataraxis_nested._errors import NestedTypeError, NestedValueError, short
-from ataraxis_nested._key_types import KeyTypes, types_of
+from ataraxis_nested._key_types import KeyTypes
 from ataraxis_nested._paths import FROM_TEXT, Notation, Path, array_keys, is_nan, plain_key
 from ataraxis_nested._trail import End, Trail, stored_key, with_stored_nans
 
@@ -42,10 +42,10 @@ class PathCore:
         return trail.value if trail.end is End.FOUND else ABSENT
 
     def _write_leaf(self, path: Path, value: Any) -> bool:
-        """Writes a leaf over a leaf, or beside others under a new str, if that can be done without further ado."""
+        """Writes a leaf over a leaf, or beside others, if that can be done without further ado."""
         types = self._types
         keys = path if type(path) is tuple else self._keys(path)
-        if types.confusable or isinstance(value, dict) or not keys:
+        if isinstance(value, dict) or not keys or (types.confusable and not types.rules_out_confusion(keys)):
             return False
         section: Any = self._root
         last = keys[-1]
@@ -59,9 +59,10 @@ class PathCore:
         except (KeyError, TypeError):
             return False
         if last not in section:
-            if type(last) is not str or (type(path) is str and not self._fits(section)):
+            kind = type(last)
+            if kind not in FROM_TEXT or (isinstance(path, str) and not self._fits(section)):
                 return False
-            types.add(str)
+            types.add(kind)
         section[last] = value
         return True
 
@@ -88,20 +89,22 @@ class PathCore:
     def _replace(self, section: dict[Any, Any], key: Any, value: Any, written: KeyTypes) -> None:
         """Makes the one assignment of a write, once nothing can fail any more, and counts what it changed."""
         old = section.get(key)
-        lost = types_of(_tree.all_sections(old)) if isinstance(old, dict) else KeyTypes()
+        lost = _tree.count_keys(old) if isinstance(old, dict) else KeyTypes()
+        self._prepare_to_lose(lost)
         section[key] = value
         self._types.merge(written)
-        self._forget(lost)
+        self._types.subtract(lost)
 
-    def _forget(self, lost: KeyTypes) -> None:
-        if not self._types.subtract(lost):  # sections were changed by hand
+    def _prepare_to_lose(self, lost: KeyTypes) -> None:
+        """Counts the keys again if more are about to go than are counted: then sections were changed by hand."""
+        if not self._types.cover(lost):
             self._recount()
 
     def _delete_leaf(self, path: Path, prune: bool) -> bool:
         """Deletes a leaf whose section stays, if that can be done without further ado."""
         types = self._types
         keys = path if type(path) is tuple else self._keys(path)
-        if types.confusable or not keys:
+        if not keys or (types.confusable and not types.rules_out_confusion(keys)):
             return False
         section: Any = self._root
         last = keys[-1]
@@ -114,11 +117,13 @@ class PathCore:
                 return False
         except (KeyError, TypeError):
             return False
-        # Only a key of the single type is sure to have the type under which the stored one was counted.
-        if type(last) is not types.single or (prune and len(section) == 1 and len(keys) > 1):
+        # Only a key of the single type is sure to have the type under which the stored one was counted. That it was not
+        # counted at all is the work of hands.
+        kind = type(last)
+        if kind is not types.single or kind not in types.counts or (prune and len(section) == 1 and len(keys) > 1):
             return False
         del section[last]
-        types.discard(type(last))
+        types.discard(kind)
         return True
 
     def _delete(self, path: Path, prune: bool, allow_missing: bool) -> None:
@@ -132,10 +137,11 @@ class PathCore:
         top = len(trail.keys) - 1
         while prune and top and len(trail.sections[top]) == 1:
             top -= 1
-        lost = types_of(_tree.all_sections(trail.value)) if isinstance(trail.value, dict) else KeyTypes()
+        lost = _tree.count_keys(trail.value) if isinstance(trail.value, dict) else KeyTypes()
         lost.add_keys(map(stored_key, trail.sections[top:], trail.keys[top:]))
+        self._prepare_to_lose(lost)
         del trail.sections[top][trail.keys[top]]
-        self._forget(lost)
+        self._types.subtract(lost)
 
     def _trail(self, path: Path) -> Trail:
         """Follows a path carefully; a string that was read with outdated key types, a second time with current ones."""
@@ -151,7 +157,7 @@ class PathCore:
     def _recount(self) -> bool:
         """Counts the key types again; returns whether there are others than before."""
         before = self._types.counts.keys()
-        self._types = types_of(_tree.all_sections(self._root))
+        self._types = _tree.count_keys(self._root)
         return self._types.counts.keys() != before
 
     def _keys(self, path: Path) -> Keys:
@@ -199,7 +205,7 @@ class PathCore:
         state = dict(state)
         self._notation = Notation(state.pop("_delimiter"))
         self._root = _tree.unflatten(state.pop("_root"))
-        self._types = types_of(_tree.all_sections(self._root))
+        self._types = _tree.count_keys(self._root)
         self.__dict__.update(state)
 
 

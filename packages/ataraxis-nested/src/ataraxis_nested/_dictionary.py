@@ -1,6 +1,7 @@
 """NestedDictionary: one nested dictionary and the methods that work on it by path."""
 
 from collections.abc import Iterator
+from reprlib import recursive_repr
 from typing import Any, Literal, Self, TypeAlias, overload
 
 from ataraxis_nested import _tree
@@ -476,6 +477,7 @@ class NestedDictionary(PathCore):
             return _tree.equal(self._root, other._root)
         return _tree.equal(self._root, other) if isinstance(other, dict) else NotImplemented
 
+    @recursive_repr("NestedDictionary(...)")  # as a value of itself
     def __repr__(self) -> str:
         """Returns type, key types, delimiter and as much of the data as fits into about 1,000 characters."""
         return (

@@ -66,18 +66,14 @@ class KeyTypes:
         for kind, number in other.counts.items():
             self.add(kind, number)
 
-    def subtract(self, other: "KeyTypes") -> bool:
-        """Takes away what another instance counted.
+    def cover(self, other: "KeyTypes") -> bool:
+        """Whether at least as many keys of each type are counted here as in another instance."""
+        return all(self.counts.get(kind, 0) >= number for kind, number in other.counts.items())
 
-        Returns:
-            False when more would be taken away than was counted: then sections were changed by hand, nothing is
-            changed here, and only a new count helps.
-        """
-        if any(self.counts.get(kind, 0) < number for kind, number in other.counts.items()):
-            return False
+    def subtract(self, other: "KeyTypes") -> None:
+        """Takes away all that another instance counted, which has to be covered."""
         for kind, number in other.counts.items():
             self.discard(kind, number)
-        return True
 
 
 def types_of(sections: list[dict[Any, Any]]) -> KeyTypes:

@@ -254,7 +254,12 @@ def copy_with_keys(root: Section, convert: Callable[[Any], Any]) -> tuple[Sectio
         else:
             walk.leave()
             copy = outer.pop() if outer else copy
-    return copy, types_of(all_sections(copy))
+    return copy, count_keys(copy)
+
+
+def count_keys(root: Section) -> KeyTypes:
+    """Returns the types of all keys."""
+    return types_of(all_sections(root))
 
 
 def _converted(convert: Callable[[Any], Any], key: Any, keys: list[Any]) -> Any:
