@@ -12,7 +12,7 @@ PAGES = {
     for page in sorted((ROOT / "docs" / "api").glob("*.md"))
     if page.stem != "index"  # the umbrella's names are those of the pieces
 }
-DIRECTIVE = re.compile(r"^\.\. auto(?:class|function|exception|data|attribute):: (\w+)", re.MULTILINE)
+DIRECTIVE = re.compile(r"^\.\. (?:auto(?:class|function|exception)|py:data):: (\w+)", re.MULTILINE)
 RESULTS = ("Report", "Statistics")
 BASES_OF_PLAIN_NAMES = (BaseException, int, str, bytes, float, tuple, dict)
 
