@@ -5,10 +5,10 @@ from dataclasses import make_dataclass
 
 import pytest
 import yaml
-from yaml_cases import CASES, HAS_NUMPY, places
 
 from ataraxis_yamlconfig import YamlConfig
 from ataraxis_yamlconfig._same import same
+from yaml_cases import CASES, HAS_NUMPY, places
 
 
 def round_trip(hint, value):
@@ -29,7 +29,7 @@ def test_every_type_in_every_place_reads_back_equal_in_value_and_type(capsys):
                     failures.append(f"{name}, {place}: {placed!r} was read as {restored!r} from\n{text}")
     with capsys.disabled():
         numpy = "with" if HAS_NUMPY else "without"
-        print(
+        print(  # noqa: T201 - the count is to be seen
             f"\n{sum(outcomes.values())} of {len(outcomes)} typed cases ({len(CASES)} types, {numpy} NumPy) round trip"
         )
     assert not failures, "\n".join(failures)

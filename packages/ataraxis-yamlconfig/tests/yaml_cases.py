@@ -1,12 +1,14 @@
 """The table of supported types: an annotation and values of it, each tried in every place a value can stand."""
 
+# ruff: noqa: E501, DTZ001, DTZ901, UP007, UP045, PYI024, PLR0124, FURB167 - a table: wide rows, and every old and new spelling on purpose
+
 import collections
 import collections.abc
 import enum
 import re
 import sys
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
 from ipaddress import (
@@ -278,10 +280,10 @@ CASES: list[tuple[str, Any, list[Any]]] = [
     ("Decimal", Decimal, [Decimal("1.10"), Decimal("-0"), Decimal("1E+30"), Decimal("Infinity"), Decimal("NaN")]),
     ("Fraction", Fraction, [Fraction(1, 3), Fraction(-4), Fraction(0)]),
     ("date", date, [date(2024, 2, 29), date.min, date.max]),
-    ("time", time, [time(12, 30), time(1, 2, 3, 4), time(0, tzinfo=timezone.utc)]),
+    ("time", time, [time(12, 30), time(1, 2, 3, 4), time(0, tzinfo=UTC)]),
     ("datetime", datetime, [datetime(2024, 1, 2), datetime(1, 1, 1), datetime(2024, 1, 2, 3, 4, 5, 6), datetime.max]),
     ("datetime with zone", datetime, [
-        datetime(2024, 1, 2, 3, 4, 5, 60, timezone.utc),
+        datetime(2024, 1, 2, 3, 4, 5, 60, UTC),
         datetime(2024, 1, 2, tzinfo=timezone(timedelta(hours=-5, minutes=-30))),
         datetime(2024, 1, 2, tzinfo=timezone(timedelta(minutes=-30))),
         datetime(2024, 1, 2, tzinfo=timezone(timedelta(hours=5, seconds=3, microseconds=7))),

@@ -81,19 +81,18 @@ def _temporary_names(folder: str, name: str) -> Iterator[str]:
 
 
 def _keep_owner_and_mode(descriptor: int, existing: os.stat_result) -> None:
-    if sys.platform == "win32":  # pragma: no cover - neither exists there
-        return
-    created = os.fstat(descriptor)
-    # One at a time: who may not give a file away may still set a group he belongs to. Owner before mode, because
-    # changing the owner clears some bits of the mode.
-    for wanted, actual, ids in (
-        (existing.st_uid, created.st_uid, (existing.st_uid, -1)),
-        (existing.st_gid, created.st_gid, (-1, existing.st_gid)),
-    ):
-        if wanted != actual:
-            with suppress(PermissionError):
-                os.fchown(descriptor, *ids)
-    os.fchmod(descriptor, stat.S_IMODE(existing.st_mode))
+    if sys.platform != "win32":  # pragma: no branch - Windows has neither
+        created = os.fstat(descriptor)
+        # One at a time: who may not give a file away may still set a group he belongs to. Owner before mode, because
+        # changing the owner clears some bits of the mode.
+        for wanted, actual, ids in (
+            (existing.st_uid, created.st_uid, (existing.st_uid, -1)),
+            (existing.st_gid, created.st_gid, (-1, existing.st_gid)),
+        ):
+            if wanted != actual:
+                with suppress(PermissionError):
+                    os.fchown(descriptor, *ids)
+        os.fchmod(descriptor, stat.S_IMODE(existing.st_mode))
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
@@ -102,29 +101,30 @@ def _write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _replace(temporary: str, target: str) -> None:
-    if sys.platform != "win32":
-        os.replace(temporary, target)  # noqa: PTH105 - see above
-        return
-    # Windows refuses while a reader has the file open, which lasts a moment; there is nothing to wait on.
-    for _ in range(100):  # pragma: no cover
-        with suppress(PermissionError):
-            os.replace(temporary, target)  # noqa: PTH105
-            return
-        time.sleep(0.01)
-    os.replace(temporary, target)  # pragma: no cover  # noqa: PTH105
-
-
 def _sync_folder(folder: str) -> None:
     """Make the rename itself durable."""
-    if sys.platform == "win32":  # pragma: no cover - folders cannot be opened there
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network file systems cannot synchronise folders; the file is complete all the same.
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
-            raise
-    finally:
-        os.close(descriptor)
+    if sys.platform != "win32":  # pragma: no branch - folders cannot be opened there
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        except OSError as error:
+            # Some network file systems cannot synchronise folders; the file is complete all the same.
+            if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+                raise
+        finally:
+            os.close(descriptor)
+
+
+if sys.platform == "win32":  # pragma: no cover
+
+    def _replace(temporary: str, target: str) -> None:
+        # Windows refuses while a reader has the file open, which lasts a moment; there is nothing to wait on.
+        for _ in range(100):
+            with suppress(PermissionError):
+                os.replace(temporary, target)  # noqa: PTH105 - see above
+                return
+            time.sleep(0.01)
+        os.replace(temporary, target)  # noqa: PTH105 - see above
+
+else:
+    _replace = os.replace

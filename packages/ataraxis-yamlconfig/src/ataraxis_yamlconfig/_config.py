@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import errno
 import os
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from ataraxis_yamlconfig._atomic import replace_text
 from ataraxis_yamlconfig._codec import Run
@@ -30,14 +30,15 @@ if TYPE_CHECKING:
 
 _SUFFIXES = (".yaml", ".yml")
 _TEXT_SOURCE = "<string>"
+_Config = TypeVar("_Config")
 
 
 class YamlConfig:
     """A base for dataclasses that save to and load from YAML files.
 
-    Subclasses are decorated with ``@dataclass``, with any of its options; they may be generic. Whatever is written reads
-    back equal in value and type. Nothing is validated: a value that does not fit its annotation loads as it is, and
-    null loads as None. The README lists the supported types.
+    Subclasses are decorated with ``@dataclass``, with any of its options; they may be generic. Whatever is written
+    reads back equal in value and type. Nothing is validated: a value that does not fit its annotation loads as it is,
+    and null loads as None. The README lists the supported types.
 
     Examples:
         >>> from dataclasses import dataclass
@@ -208,7 +209,7 @@ def _read_text(path: str) -> str:
         ) from None
 
 
-def _loaded(cls: type, text: str, source: str, file_path: Path | None, *, strict: bool) -> Any:
+def _loaded(cls: type[_Config], text: str, source: str, file_path: Path | None, *, strict: bool) -> _Config:
     codec = _class_codec(cls)
     tree = read_document(text, source)
     if type(tree) is not dict:
@@ -220,7 +221,7 @@ def _loaded(cls: type, text: str, source: str, file_path: Path | None, *, strict
 
     run = Run(codec_for, strict=strict, where=where, file_path=file_path)
     try:
-        return codec.decode(tree, run)
+        return cast("_Config", codec.decode(tree, run))
     except YamlConfigError:
         raise
     except Exception as error:  # of the user's own class or hooks

@@ -37,13 +37,15 @@ def remember_local_names(cls: type, depth: int) -> None:
 def _types_in_frames(frame: FrameType | None, module: str) -> Iterator[tuple[str, Any]]:
     """Give the types in the local names of callers, outermost first so that inner ones win."""
     frames = []
+    global_names = vars(sys.modules.get(module, sys))
     while frame is not None:
-        if frame.f_globals.get("__name__") == module and frame.f_locals is not frame.f_globals:
+        # The globals are not the module's in code that exec runs, such as doctests.
+        if frame.f_globals.get("__name__") == module and frame.f_locals is not global_names:
             frames.append(frame)
         frame = frame.f_back
     for found in reversed(frames):
         for name, value in list(found.f_locals.items()):
-            if isinstance(value, type | TypeVar | NewType | _ALIAS_KINDS) or get_origin(value) is not None:
+            if isinstance(value, (type, TypeVar, NewType, *_ALIAS_KINDS)) or get_origin(value) is not None:
                 yield name, value
 
 

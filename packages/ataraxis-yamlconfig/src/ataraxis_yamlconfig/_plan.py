@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import MISSING, fields, is_dataclass
 from threading import RLock
-from typing import Any, get_args, get_origin
+from typing import Any, cast, get_args, get_origin
 
 from ataraxis_yamlconfig._codec import Codec, Run
 from ataraxis_yamlconfig._hints import LOCAL_NAMES, alias_value, bare, hints_of, init_variables
@@ -42,7 +42,7 @@ def codec_for(hint: Any) -> Codec:
     """Give the codec of any hint. Thread-safe; a dataclass is compiled the first time it is met."""
     plans = hint.__dict__.get(_PLANS) if isinstance(hint, type) else None
     if plans is not None and () in plans:
-        return plans[()]  # type: ignore[no-any-return]  # what the line above found
+        return cast("Codec", plans[()])
     with _lock:
         compiler = _Compiler()
         codec = compiler.codec_for(hint)
@@ -84,7 +84,7 @@ class _Compiler:
         key = (kind, _hashable(arguments))
         found = self._classes.get(key) or kind.__dict__.get(_PLANS, {}).get(key[1])
         if found is not None:
-            return found  # type: ignore[no-any-return]  # the attribute is ours
+            return found
         codec = self._classes[key] = ClassCodec(kind, is_generic=bool(arguments))
         outer = self._known
         self._known = {**outer, **getattr(kind, LOCAL_NAMES, {})}
@@ -136,7 +136,13 @@ def _deferred(name: str, place: list[Codec]) -> Codec:
     def decode(plain: Any, run: Run) -> Any:
         return place[0].decode(plain, run)
 
-    return Codec(name, encode, decode, lambda value: place[0].fits(value), lambda plain: place[0].accepts(plain))
+    def fits(value: Any) -> bool:
+        return place[0].fits(value)
+
+    def accepts(plain: Any) -> bool:
+        return place[0].accepts(plain)
+
+    return Codec(name, encode, decode, fits, accepts)
 
 
 def _hashable(arguments: tuple[Any, ...]) -> Any:

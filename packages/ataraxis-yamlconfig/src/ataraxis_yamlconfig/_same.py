@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import sys
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_CONTAINERS = (list, tuple, deque)
-_SETS = (set, frozenset)
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def same(first: Any, second: Any) -> bool:
@@ -18,24 +18,27 @@ def same(first: Any, second: Any) -> bool:
         return False
     if first is second:
         return True
-    if kind is float:
-        return _same_float(first, second)
-    if isinstance(first, _CONTAINERS):
-        return len(first) == len(second) and all(map(same, first, second))
-    if isinstance(first, _SETS):
-        return len(first) == len(second) and _same_members(first, second)
-    if isinstance(first, dict):
-        return _same_items(first, second)
+    for kinds, compare in _COMPARISONS:
+        if isinstance(first, kinds):
+            return compare(first, second)
     fields = getattr(kind, "__dataclass_fields__", None)
     if fields is not None:
         return all(same(getattr(first, name, fields), getattr(second, name, fields)) for name in fields)
     return _same_leaf(first, second)
 
 
+def _same_sequence(first: Any, second: Any) -> bool:
+    return len(first) == len(second) and all(map(same, first, second))
+
+
 def _same_float(first: float, second: float) -> bool:
     if math.isnan(first) or math.isnan(second):
         return math.isnan(first) and math.isnan(second)
     return first == second and math.copysign(1, first) == math.copysign(1, second)
+
+
+def _same_complex(first: complex, second: complex) -> bool:
+    return _same_float(first.real, second.real) and _same_float(first.imag, second.imag)
 
 
 def _same_items(first: dict[Any, Any], second: dict[Any, Any]) -> bool:
@@ -49,6 +52,8 @@ def _same_items(first: dict[Any, Any], second: dict[Any, Any]) -> bool:
 
 def _same_members(first: Any, second: Any) -> bool:
     """Compare sets: each member of one needs a partner in the other, of equal type (1 and True are equal members)."""
+    if len(first) != len(second):
+        return False
     partners = {member: member for member in second}
     left_over = [member for member in first if member not in partners or not same(member, partners[member])]
     # nan finds no partner by hash unless it is the same object.
@@ -61,8 +66,6 @@ def _same_leaf(first: Any, second: Any) -> bool:
         return _same_array(numpy, first, second)
     if type(first).__module__ in {"decimal", "_decimal", "_pydecimal"}:
         return repr(first) == repr(second)  # nan, -0 and trailing zeros
-    if isinstance(first, complex):
-        return _same_float(first.real, second.real) and _same_float(first.imag, second.imag)
     try:
         return bool(first == second)
     except Exception:  # noqa: BLE001 - a value whose comparison fails is not known to be the same
@@ -75,3 +78,12 @@ def _same_array(numpy: Any, first: Any, second: Any) -> bool:
     if first.dtype.kind in "fcmM":
         return bool(numpy.array_equal(first, second, equal_nan=True))
     return bool((first == second).all()) if first.dtype.kind == "V" else bool(numpy.array_equal(first, second))
+
+
+_COMPARISONS: tuple[tuple[Any, Callable[[Any, Any], bool]], ...] = (
+    (float, _same_float),
+    (complex, _same_complex),
+    ((list, tuple, deque), _same_sequence),
+    ((set, frozenset), _same_members),
+    (dict, _same_items),
+)

@@ -19,7 +19,7 @@ _STARTS_A_NUMBER = frozenset("+-.0123456789")
 _DECIMAL_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})", re.ASCII)
 _DECIMAL_FLOAT = re.compile(r"-?[0-9]+\.[0-9]*(?:[eE][-+][0-9]+)?", re.ASCII)
 
-_resolver = Resolver()
+_resolver: Any = Resolver()
 _constructor = SafeConstructor()
 _STRING_TAG = "tag:yaml.org,2002:str"
 

@@ -23,7 +23,7 @@ def position_of(text: str, source: str, path: Sequence[Any]) -> str:
         path: Keys and indexes. What does not stand in the text itself (a merged key, a key that is a container) ends
             the walk at the place that holds it.
     """
-    node = yaml.compose(text, Loader=PARSER)
+    node: Any = yaml.compose(text, Loader=PARSER)
     mark = node.start_mark
     for segment in path:
         step = _step(node, segment)

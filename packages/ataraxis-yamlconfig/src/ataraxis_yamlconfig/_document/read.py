@@ -100,7 +100,7 @@ class _Builder:
             elif kind is MappingStartEvent or kind is SequenceStartEvent:
                 self._start(event, {} if kind is MappingStartEvent else [])
             elif kind is MappingEndEvent or kind is SequenceEndEvent:
-                self._end(event)
+                self._end()
             elif kind is AliasEvent:
                 self._add(self._copy(event), event)
             elif kind is DocumentStartEvent:
@@ -141,7 +141,7 @@ class _Builder:
         self.container = container
         self.key = _NO_KEY
 
-    def _end(self, event: Any) -> None:
+    def _end(self) -> None:
         value = self.container
         self.container, self.key, start = self.open.pop()
         try:

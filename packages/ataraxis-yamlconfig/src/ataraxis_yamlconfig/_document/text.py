@@ -40,11 +40,11 @@ _WIDEST_DECIMAL = 10**4000  # Python refuses decimal texts of more than 4300 dig
 
 
 def text_of(value: str) -> str:
-    """Write a string on one line.
+    r"""Write a string on one line.
 
     Examples:
-        >>> text_of("plain text"), text_of("yes"), text_of("tab\\there")
-        ('plain text', "'yes'", '"tab\\\\there"')
+        >>> text_of("plain text"), text_of("yes"), text_of("tab\there")
+        ('plain text', "'yes'", '"tab\\there"')
     """
     if _PLAIN.fullmatch(value) and stays_text(value):
         return value

@@ -33,7 +33,7 @@ def container_rule(hint: Any, codec_for: Callable[[Any], Codec]) -> Codec | None
     return _deque_codec(item) if kind is collections.deque else collection_codec(kind, item)
 
 
-def collection_codec(kind: type, item: Codec) -> Codec:
+def collection_codec(kind: Any, item: Codec) -> Codec:
     """Make the codec of a list, variadic tuple, set or frozenset."""
     is_set = kind is set or kind is frozenset
     sources = frozenset((list, tuple, set)) if is_set or kind is tuple else frozenset((list,))
@@ -113,7 +113,7 @@ def encode_items(items: Iterable[Any], item: Codec, run: Run) -> list[Any]:
     encode = item.encode
     result = []
     for path[-1], value in enumerate(items):
-        result.append(encode(value, run))  # noqa: PERF401 - the loop keeps the path current
+        result.append(encode(value, run))
     path.pop()
     return result
 
@@ -125,7 +125,7 @@ def decode_items(items: Iterable[Any], item: Codec, run: Run) -> list[Any]:
     decode = item.decode
     result = []
     for path[-1], plain in enumerate(items):
-        result.append(None if plain is None else decode(plain, run))  # noqa: PERF401 - see above
+        result.append(None if plain is None else decode(plain, run))
     path.pop()
     return result
 

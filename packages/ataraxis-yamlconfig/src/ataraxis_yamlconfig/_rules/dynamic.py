@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, time
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,7 @@ def _encode_list(value: list[Any], run: Run) -> list[Any]:
     path = run.descend()
     result = []
     for path[-1], item in enumerate(value):
-        result.append(encode_any(item, run))  # noqa: PERF401 - the loop keeps the path current
+        result.append(encode_any(item, run))
     path.pop()
     return result
 
@@ -94,7 +95,7 @@ def _encode_relative(value: Any, run: Run) -> Any:
             return convert(value)
     if isinstance(value, Mapping):
         return _encode_dict(dict(value), run)
-    if isinstance(value, Set):
+    if isinstance(value, AbstractSet):
         return encode_any(set(value), run)
     if isinstance(value, Sequence):
         return _encode_list(list(value), run)

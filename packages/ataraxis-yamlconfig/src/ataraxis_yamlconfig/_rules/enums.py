@@ -43,7 +43,7 @@ def _tokens(kind: type[Enum]) -> list[tuple[Any, Enum]]:
 
 def _findable(member: Enum) -> bool:
     """None means that nothing is set, and nan equals nothing."""
-    return member.value is not None and member.value == member.value  # noqa: PLR0124 - nan
+    return member.value is not None and member.value == member.value
 
 
 def _names(kind: type[Enum]) -> list[tuple[Any, Enum]]:

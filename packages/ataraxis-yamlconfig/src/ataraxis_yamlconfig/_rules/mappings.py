@@ -41,7 +41,7 @@ def _factory_of(hint: Any) -> Any:
     return origin if isinstance(origin, type) and origin is not Any else None
 
 
-def _mapping_codec(kind: type[dict[Any, Any]], key: Codec, value: Codec, factory: Any) -> Codec:
+def _mapping_codec(kind: Any, key: Codec, value: Codec, factory: Any) -> Codec:
     name = f"{kind.__name__}[{key.name}, {value.name}]"
     is_default = kind is collections.defaultdict
     both_native = key.native and value.native

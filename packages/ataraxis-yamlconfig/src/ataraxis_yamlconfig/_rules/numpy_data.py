@@ -16,7 +16,7 @@ _KEYS = {"dtype", "shape", "data"}
 _VARIABLE_TEXT = "StringDType()"
 _PYTHON_FLOAT, _PYTHON_COMPLEX = 8, 16  # bytes
 _MOST_NESTED = 10  # dimensions; beyond that nested lists are no help to a reader, and NumPy allows 64
-_ALLOWED = {"b": {bool}, "i": {int}, "u": {int}, "f": {int, float}}
+_ALLOWED: dict[str, set[type]] = {"b": {bool}, "i": {int}, "u": {int}, "f": {int, float}}
 
 
 def array_to_plain(numpy: Any, array: Any, run: Run, dtype: Any = None) -> Any:

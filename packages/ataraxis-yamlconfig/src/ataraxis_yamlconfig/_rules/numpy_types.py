@@ -36,19 +36,21 @@ def _annotated_dtype(numpy: Any, hint: Any) -> Any:
 
 def _scalar_codec(numpy: Any, kind: Any) -> Codec:
     """Make the codec of a scalar type: what Python holds exactly is written as that."""
-    if kind is numpy.bool_:
-        return leaf(kind, bool, kind, (bool,))
-    if kind in _types(numpy, "bhilqBHILQ"):
-        return leaf(kind, int, lambda plain: _exact_integer(kind, plain), (int,))
-    if kind in _types(numpy, "efd"):
-        return leaf(kind, float, kind, (float, int))
-    if kind in _types(numpy, "FD"):
-        return leaf(kind, lambda value: str(complex(value)).strip("()"), lambda plain: kind(complex(plain)))
-    if kind is numpy.str_:
-        return leaf(kind, str, kind)
-    if kind is numpy.bytes_:
-        return leaf(kind, bytes, kind, (bytes,))
+    for kinds, to_plain, from_plain, plain_kinds in (
+        ({numpy.bool_}, bool, kind, (bool,)),
+        (_types(numpy, "bhilqBHILQ"), int, lambda plain: _exact_integer(kind, plain), (int,)),
+        (_types(numpy, "efd"), float, kind, (float, int)),
+        (_types(numpy, "FD"), _complex_text, lambda plain: kind(complex(plain)), (str,)),
+        ({numpy.str_}, str, kind, (str,)),
+        ({numpy.bytes_}, bytes, kind, (bytes,)),
+    ):
+        if kind in kinds:
+            return leaf(kind, to_plain, from_plain, plain_kinds)
     return _other_scalar_codec(numpy, kind)
+
+
+def _complex_text(value: Any) -> str:
+    return str(complex(value)).strip("()")
 
 
 def _types(numpy: Any, codes: str) -> set[type]:

@@ -45,7 +45,7 @@ def _path(hint: type) -> Codec | None:
     if hint is os.PathLike:
         from pathlib import Path as hint  # noqa: N813, PLC0415 - the ordinary implementation; see _STRING_FORMS
     try:
-        return leaf(type(hint(".")), str, hint)
+        return leaf(type(hint()), str, hint)
     except (TypeError, NotImplementedError):  # another class of that module; WindowsPath on POSIX
         return None
 
