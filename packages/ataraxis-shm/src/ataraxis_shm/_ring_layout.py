@@ -53,6 +53,7 @@ CONSUMER_LOCK: Final = 1
 _HEADER: Final = Struct("<8sIIQQQQ")
 SHORTEST_WAIT: Final = 20e-6
 _LONGEST_WAIT: Final = 2e-3
+_GROWTH: Final = 1.25  # a wait ends at most a quarter later than it could: the other end has a ring to fill meanwhile
 
 
 class RingHeader(NamedTuple):
@@ -159,5 +160,5 @@ def wait_until(ready: "Callable[[], bool]", timeout: float | None) -> bool:
                 return False
             pause = min(pause, left)
         time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_WAIT)
+        pause = min(_GROWTH * pause, _LONGEST_WAIT)
     return True
