@@ -52,7 +52,7 @@ def wait_until(condition, seconds=20.0):
 
 
 def fork_and_wait(action):
-    """Runs an action in a forked child; returns its exit status: 0, or 1 when it raised."""
+    """Runs an action in a forked child; returns its exit status: 0, or 1 when it raised, or minus a signal."""
     pid = os.fork()
     if pid == 0:
         status = 1

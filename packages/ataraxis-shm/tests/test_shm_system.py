@@ -1,6 +1,7 @@
 """Where shared files live, who may use the folder, and that space is really taken."""
 
 import errno
+import importlib
 import os
 import stat
 import subprocess
@@ -149,3 +150,10 @@ def test_an_unknown_name_of_the_package_is_an_attribute_error():
 
     with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
         _ = ataraxis_shm.Nonsense
+
+
+def test_every_module_can_be_imported_on_every_system():
+    folder = Path(_posix.__file__).parent
+    for path in folder.glob("*.py"):
+        if path.stem != "_posix":
+            importlib.import_module(f"ataraxis_shm.{path.stem}")
