@@ -216,15 +216,18 @@ def copy_sections(root: Section) -> tuple[Section, KeyTypes]:
     """
     copies = [dict(root)]
     seen, shared = {id(root)}, False
+    see, keep = seen.add, copies.append
     for section in copies:  # which grows meanwhile
         for key, value in section.items():
             if isinstance(value, dict):
-                if id(value) in seen and not shared:
+                identity = id(value)
+                if identity in seen and not shared:
                     require_acyclic(root)
                     shared = True
-                seen.add(id(value))
-                section[key] = copy = dict(value)  # a new value for an old key, which iterators allow
-                copies.append(copy)
+                see(identity)
+                copy = {**value}
+                section[key] = copy  # a new value for an old key, which iterators allow
+                keep(copy)
     return copies[0], types_of(copies)
 
 
