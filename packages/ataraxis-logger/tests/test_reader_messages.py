@@ -239,6 +239,25 @@ def test_a_log_of_onsets_only_is_empty(tmp_path: Path) -> None:
 # What is not there, and what is damaged.
 
 
+def test_all_sources_of_a_folder_are_opened_at_once(tmp_path: Path) -> None:
+    write_journal(tmp_path, [*ENTRIES, (2, 5, b"other"), onset(3, 7), (3, 1, b"third")])
+    readers = LogArchiveReader.open_all(str(tmp_path))
+    assert list(readers) == [1, 2, 3]
+    assert plain(readers[1]) == ABSOLUTE
+    readers[1].close()
+    readers[1].close()
+    assert plain(readers[3]) == [(8, b"third")]
+    blocks = list(readers[2].iter_blocks())
+    assert [(times.tolist(), payloads) for times, payloads in blocks] == [([5], [b"other"])]
+    for reader in readers.values():
+        reader.close()
+    (tmp_path / "empty").mkdir()
+    assert LogArchiveReader.open_all(tmp_path / "empty") == {}
+    write_npy(tmp_path / "two", [onset(1, 1), onset(1, 2)])
+    with pytest.raises(OnsetError):
+        LogArchiveReader.open_all(tmp_path / "two")
+
+
 def test_what_is_missing_or_unclear_is_said(tmp_path: Path) -> None:
     with pytest.raises(LogNotFoundError, match="There is no log"):
         LogArchiveReader(tmp_path / "1_log.npz")

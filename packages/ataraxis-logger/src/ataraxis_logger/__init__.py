@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from ataraxis_logger._logger import DataLogger
     from ataraxis_logger._package import LogPackage
     from ataraxis_logger._source import LogSource
+    from ataraxis_logger.dask_frames import read_sessions
+    from ataraxis_logger.parquet import export_parquet
+    from ataraxis_logger.plot import plot_log
 
 _HOMES = {
     "ArchiveBusyError": "_errors",
@@ -69,8 +72,11 @@ _HOMES = {
     "assemble_log_archives": "_archive.compress",
     "compress_npy_logs": "_archive.compress",
     "discover_log_archives": "_archive.discover",
+    "export_parquet": "parquet",
     "find_log_archive": "_archive.discover",
+    "plot_log": "plot",
     "read_archive_message_count": "_archive.discover",
+    "read_sessions": "dask_frames",
     "read_statistics": "_live.statistics",
     "verify_log": "_archive.verify",
     "verify_manifest": "_archive.manifest",
@@ -108,8 +114,11 @@ __all__ = [
     "assemble_log_archives",
     "compress_npy_logs",
     "discover_log_archives",
+    "export_parquet",
     "find_log_archive",
+    "plot_log",
     "read_archive_message_count",
+    "read_sessions",
     "read_statistics",
     "verify_log",
     "verify_manifest",

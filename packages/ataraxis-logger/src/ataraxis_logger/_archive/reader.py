@@ -66,16 +66,53 @@ class LogArchiveReader:
     def __init__(
         self, archive_path: Path | str, onset_us: int | np.uint64 | None = None, *, source_id: int | None = None
     ) -> None:
-        self._path = Path(archive_path)
+        self._open(_SharedLog(Path(archive_path)), onset_us, source_id)
+
+    @classmethod
+    def open_all(cls, path: Path | str, onset_us: int | np.uint64 | None = None) -> "dict[int, LogArchiveReader]":
+        """Opens a reader for every source of an archive or a log folder, which is gone through only once.
+
+        Args:
+            path: the archive or log folder.
+            onset_us: what the times of all sources count from, in UTC microseconds; overrides what the log says.
+
+        Returns:
+            The readers by source, ascending. Close each of them.
+
+        Raises:
+            LogNotFoundError: (FileNotFoundError) there is no log at the path.
+            OnsetError: (ValueError) a source has different onsets.
+        """
+        shared = _SharedLog(Path(path))
+        readers: dict[int, LogArchiveReader] = {}
+        try:
+            for source in shared.log.sources():
+                readers[source] = cls._using(shared, onset_us, source)
+        except BaseException:
+            shared.log.close()
+            raise
+        if not readers:
+            shared.log.close()
+        return readers
+
+    @classmethod
+    def _using(cls, shared: "_SharedLog", onset_us: int | np.uint64 | None, source_id: int) -> Self:
+        reader = cls.__new__(cls)
+        reader._open(shared, onset_us, source_id)  # noqa: SLF001  # the class itself
+        return reader
+
+    def _open(self, shared: "_SharedLog", onset_us: int | np.uint64 | None, source_id: int | None) -> None:
+        self._shared: _SharedLog | None = shared
+        self._log = shared.log
+        self._path = shared.log.path
         self._given_onset = None if onset_us is None else int(onset_us)
-        self._given_source = source_id
-        self._log = open_log(self._path)
+        shared.users += 1
         try:
             self._source = _choose_source(self._log, source_id)
             onsets, self._onset_count = onsets_of(self._log, self._source)
             self._onset = self._choose_onset(onsets)
         except BaseException:
-            self._log.close()
+            self.close()
             raise
 
     @property
@@ -91,6 +128,11 @@ class LogArchiveReader:
                 "unknown. Pass onset_us when you know it."
             )
         return np.uint64(self._onset)
+
+    @property
+    def has_onset(self) -> bool:
+        """Whether times are absolute: the log has an onset, or one was given."""
+        return self._onset is not None
 
     @property
     def message_count(self) -> int:
@@ -162,6 +204,10 @@ class LogArchiveReader:
             return np.zeros(0, dtype=np.uint64), []
         return self._absolute(np.concatenate(times)), payloads
 
+    def read_times(self) -> "NDArray[np.uint64]":
+        """Returns the times of all messages, as `LogMessage` has them, without reading payloads."""
+        return self._absolute(self._log.stamps(self._source, self._onset_count))
+
     def between(self, start_us: int, stop_us: int) -> Iterator[LogMessage]:
         """Iterates over the messages of a stretch of time; a binary search finds the first.
 
@@ -177,6 +223,19 @@ class LogArchiveReader:
         if int(stop_us) - onset > MAX_TIME:
             last = self._log.count(self._source)
         return _Messages(self._blocks(max(first, self._onset_count), last), onset)
+
+    def iter_blocks(self) -> "Iterator[tuple[NDArray[np.uint64], list[bytes | memoryview]]]":
+        """Iterates over all messages in blocks of a few thousand, the quickest way to stream them elsewhere.
+
+        Yields:
+            The times of the messages of a block, as `LogMessage` has them, and their payloads, as read-only bytes.
+
+        Raises:
+            DamagedEntryError: (ValueError) an entry is damaged; it is named.
+        """
+        for block in self._blocks():
+            _raise_damage(block)
+            yield self._absolute(block.times), block.payloads
 
     def to_numpy(self, dtype: "DTypeLike") -> "NDArray[np.void]":
         """Returns all messages as one structured array, for payloads that all have the same size.
@@ -207,12 +266,12 @@ class LogArchiveReader:
                   dtype=[('timestamp_us', '<u8'), ('x', '<f8'), ('y', '<f8')])
         """
         payload_type = np.dtype(dtype)
-        result = np.empty(self.message_count, dtype=message_dtype(payload_type))
+        result = np.empty(self.message_count, dtype=_message_dtype(payload_type))
         place = 0
-        for block in self._blocks():
-            stop = place + len(block.payloads)
-            result["timestamp_us"][place:stop] = self._absolute(block.times)
-            fill_fields(result[place:stop], typed_payloads(block, payload_type))
+        for times, payloads in self.iter_blocks():
+            stop = place + len(payloads)
+            result["timestamp_us"][place:stop] = times
+            _fill_fields(result[place:stop], typed_payloads(times, payloads, payload_type))
             place = stop
         return result
 
@@ -229,8 +288,10 @@ class LogArchiveReader:
         self.close()
 
     def close(self) -> None:
-        """Lets go of the log; payloads that were read stay valid."""
-        self._log.close()
+        """Lets go of the log; payloads that were read stay valid. Harmless when repeated."""
+        shared, self._shared = self._shared, None
+        if shared is not None:
+            shared.release()
 
     def __repr__(self) -> str:
         onset = "unknown" if self._onset is None else self._onset
@@ -240,7 +301,7 @@ class LogArchiveReader:
         )
 
     def __reduce__(self) -> "tuple[Any, tuple[Path, int | None, int | None]]":
-        return _reopen, (self._path, self._given_onset, self._given_source)
+        return _reopen, (self._path, self._given_onset, self._source)
 
     def _choose_onset(self, onsets: list[int]) -> int | None:
         if self._given_onset is not None:
@@ -286,6 +347,19 @@ class LogArchiveReader:
         return times if self._onset is None else times + np.uint64(self._onset)
 
 
+class _SharedLog:
+    """A log that several readers use; the last one closes it."""
+
+    def __init__(self, path: Path) -> None:
+        self.log = open_log(path)
+        self.users = 0
+
+    def release(self) -> None:
+        self.users -= 1
+        if not self.users:
+            self.log.close()
+
+
 class _Messages(Iterator[LogMessage]):
     """An iterator that can go on after it has raised, which a generator cannot."""
 
@@ -309,7 +383,7 @@ class _Messages(Iterator[LogMessage]):
         return next(self)
 
 
-def message_dtype(payload: np.dtype[Any]) -> np.dtype[np.void]:
+def _message_dtype(payload: np.dtype[Any]) -> np.dtype[np.void]:
     """Returns the dtype of a message whose payload is of the given one.
 
     Raises:
@@ -325,26 +399,26 @@ def message_dtype(payload: np.dtype[Any]) -> np.dtype[np.void]:
     return np.dtype([("timestamp_us", "<u8"), *fields])
 
 
-def typed_payloads(block: Block, dtype: np.dtype[Any]) -> "NDArray[Any]":
-    """Returns the payloads of a block as one array.
+def typed_payloads(
+    times: "NDArray[np.uint64]", payloads: Sequence[bytes | memoryview], dtype: np.dtype[Any]
+) -> "NDArray[Any]":
+    """Returns payloads as one array.
 
     Raises:
         LogFormatError: a payload has another size than the dtype.
-        DamagedEntryError: an entry is damaged.
     """
-    _raise_damage(block)
-    sizes = np.fromiter(map(len, block.payloads), dtype=np.int64, count=len(block.payloads))
+    sizes = np.fromiter(map(len, payloads), dtype=np.int64, count=len(payloads))
     wrong = np.flatnonzero(sizes != dtype.itemsize)
     if wrong.size:
         number = int(wrong[0])
         raise LogFormatError(
-            f"The payload of time stamp {int(block.times[number])} has {sizes[number]} bytes, the dtype has "
+            f"The payload of time stamp {int(times[number])} has {sizes[number]} bytes, the dtype has "
             f"{dtype.itemsize}. All payloads must have that size."
         )
-    return np.frombuffer(b"".join(block.payloads), dtype=dtype)
+    return np.frombuffer(b"".join(payloads), dtype=dtype)
 
 
-def fill_fields(target: "NDArray[np.void]", payloads: "NDArray[Any]") -> None:
+def _fill_fields(target: "NDArray[np.void]", payloads: "NDArray[Any]") -> None:
     """Copies payloads into the fields behind `timestamp_us`."""
     if payloads.dtype.names is None:
         target["payload"] = payloads

@@ -1,0 +1,266 @@
+"""Exports: every message, byte for byte, in the tools people analyse with."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from archive_helpers import ONSET_US, Entry, npy_bytes, onset, write_journal, write_npy
+from ataraxis_logger._archive.compress import compress_npy_logs
+from ataraxis_logger._archive.verify import verify_log
+from ataraxis_logger._errors import DamagedEntryError, LogFormatError, LogNotFoundError, OnsetError
+
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+
+from ataraxis_logger import parquet  # noqa: E402  # only where pyarrow is there
+from ataraxis_logger.parquet import METADATA_KEY, export_parquet  # noqa: E402
+
+ENTRIES: list[Entry] = [
+    onset(1),
+    *[(1, time * 7, bytes([time % 256]) * (time % 11)) for time in range(1, 200)],
+    (3, 5, b"ticks"),
+    (3, 2**64 - 1, b""),
+]
+MESSAGES = [entry for entry in ENTRIES if entry[1]]
+
+
+def rows(path: Path) -> list[Entry]:
+    table = pq.read_table(path)
+    columns = (table[name].to_pylist() for name in ("source_id", "time_stamp", "payload"))
+    return list(zip(*columns, strict=True))
+
+
+@pytest.mark.parametrize("write", [write_npy, write_journal])
+def test_every_message_is_a_row(write: object, tmp_path: Path) -> None:
+    write(tmp_path / "log", ENTRIES)  # type: ignore[operator]
+    counted: list[int] = []
+    count = export_parquet(tmp_path / "log", str(tmp_path / "log.parquet"), progress=counted.append)
+    assert rows(tmp_path / "log.parquet") == MESSAGES
+    assert count == sum(counted) == len(MESSAGES)
+    table = pq.read_table(tmp_path / "log.parquet")
+    times = table["time"].cast(pa.int64()).to_pylist()
+    assert times == [ONSET_US + time if source == 1 else None for source, time, _ in MESSAGES]
+    facts = json.loads(pq.read_schema(tmp_path / "log.parquet").metadata[METADATA_KEY])
+    assert facts["sources"] == {
+        "1": {"messages": 199, "onset_us": ONSET_US},
+        "3": {"messages": 2, "onset_us": None},
+    }
+    assert pq.ParquetFile(tmp_path / "log.parquet").metadata.row_group(0).column(3).compression == "ZSTD"
+
+
+def test_pandas_polars_and_duckdb_read_it(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    polars = pytest.importorskip("polars")
+    duckdb = pytest.importorskip("duckdb")
+    write_npy(tmp_path / "log", ENTRIES)
+    path = tmp_path / "log.parquet"
+    export_parquet(tmp_path / "log", path)
+    frame = pandas.read_parquet(path)
+    assert list(zip(frame.source_id, frame.time_stamp, frame.payload, strict=True)) == MESSAGES
+    assert frame.time[0].value == (ONSET_US + 7) * 1000
+    lazy = polars.read_parquet(path)
+    assert list(lazy.select("source_id", "time_stamp", "payload").iter_rows()) == MESSAGES
+    with duckdb.connect() as connection:
+        query = f"select source_id, time_stamp, payload from '{path}'"
+        assert connection.execute(query).fetchall() == MESSAGES
+
+
+def test_typed_payloads_become_columns(tmp_path: Path) -> None:
+    dtype = np.dtype([("x", ">f8"), ("flag", "?"), ("code", "S3"), ("vector", "<i2", (4,))])
+    values = np.zeros(50, dtype=dtype)
+    values["x"], values["flag"], values["code"] = np.arange(50) / 3, np.arange(50) % 2, b"ab"
+    values["vector"] = np.arange(200).reshape(50, 4)
+    write_npy(tmp_path / "log", [(1, time + 1, values[time].tobytes()) for time in range(50)])
+    assert export_parquet(tmp_path / "log", tmp_path / "typed.parquet", dtype=dtype) == 50
+    table = pq.read_table(tmp_path / "typed.parquet")
+    assert table.column_names == ["source_id", "time_stamp", "time", "x", "flag", "code", "vector"]
+    assert table["x"].to_pylist() == (np.arange(50) / 3).tolist()
+    assert table["flag"].to_pylist() == [bool(number % 2) for number in range(50)]
+    assert table["code"].to_pylist() == [b"ab"] * 50
+    assert table["vector"].to_pylist() == values["vector"].tolist()
+    export_parquet(tmp_path / "log", tmp_path / "flat.parquet", dtype=("u1", dtype.itemsize))
+    assert bytes(pq.read_table(tmp_path / "flat.parquet")["value"].to_pylist()[7]) == values[7].tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["c16", object, [("time", "u1")], [("nested", [("x", "u1")])], ("u1", (2, 2)), "U2"])
+def test_dtypes_without_an_equivalent_are_refused(dtype: object, tmp_path: Path) -> None:
+    write_npy(tmp_path / "log", [(1, 5, b"payload!")])
+    with pytest.raises(ValueError, match=r"The (dtype has a )?field"):
+        export_parquet(tmp_path / "log", tmp_path / "x.parquet", dtype=dtype)  # type: ignore[arg-type]
+    assert not (tmp_path / "x.parquet").exists()
+
+
+def test_a_log_that_cannot_be_exported_leaves_no_file(tmp_path: Path) -> None:
+    target = tmp_path / "x.parquet"
+    write_npy(tmp_path / "log", [(1, 5, b"12345678"), (2, 5, b"1")])
+    with pytest.raises(LogFormatError, match="has 1 bytes, the dtype has 8"):
+        export_parquet(tmp_path / "log", target, dtype="<u8")
+    with pytest.raises(LogNotFoundError, match="no source 9"):
+        export_parquet(tmp_path / "log", target, source_id=9)
+    with pytest.raises(LogNotFoundError, match="no log"):
+        export_parquet(tmp_path / "nowhere", target)
+    (tmp_path / "log" / f"001_{6:020d}.npy").write_bytes(npy_bytes(1, 6, b"torn")[:-1])
+    with pytest.raises(DamagedEntryError):
+        export_parquet(tmp_path / "log", target)
+    write_npy(tmp_path / "two", [onset(1, 1), onset(1, 2), (1, 5, b"x")])
+    with pytest.raises(OnsetError):
+        export_parquet(tmp_path / "two", target)
+    assert not [path for path in tmp_path.iterdir() if path.is_file()]
+    assert export_parquet(tmp_path / "two", target, onset_us=1000) == 1
+    assert pq.read_table(target)["time"].cast(pa.int64()).to_pylist() == [1005]
+    assert export_parquet(tmp_path / "log", target, source_id=2, dtype="u1") == 1
+
+
+entries_lists = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 2**64 - 1), st.binary(max_size=50)), max_size=20)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(entries=entries_lists)
+def test_any_entry_goes_through_every_format_and_back(
+    entries: list[Entry], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "_GROUP_ROWS", 3)
+    folder = tmp_path_factory.mktemp("trip")
+    write_journal(folder / "log", entries)
+    compress_npy_logs(folder / "log", remove_sources=True)
+    export_parquet(folder / "log", folder / "log.parquet")
+    assert rows(folder / "log.parquet") == sorted(entries, key=lambda entry: entry[:2])
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(900)
+def test_a_million_entries_go_through_every_format_and_back(tmp_path: Path) -> None:
+    chance = np.random.default_rng(7)
+    entries = [(1, time, chance.bytes(time % 40)) for time in range(1, 1_000_001)]
+    write_journal(tmp_path / "log", entries)
+    compress_npy_logs(tmp_path / "log", remove_sources=True)
+    export_parquet(tmp_path / "log", tmp_path / "log.parquet")
+    assert rows(tmp_path / "log.parquet") == entries
+
+
+def test_without_pyarrow_the_error_names_the_extra() -> None:
+    for module, extra in (("pyarrow", "arrow"), ("dask", "dask"), ("matplotlib", "plot")):
+        name = {"arrow": "export_parquet", "dask": "read_sessions", "plot": "plot_log"}[extra]
+        script = f"""
+import sys
+sys.modules[{module!r}] = None
+import ataraxis_logger
+try:
+    ataraxis_logger.{name}
+except ImportError as error:
+    assert isinstance(error, ataraxis_logger.MissingExtraError)
+    assert 'pip install "ataraxis-logger[{extra}]"' in str(error), error
+else:
+    raise SystemExit("no error")
+"""
+        subprocess.run([sys.executable, "-c", script], check=True)
+
+
+# Dask.
+
+
+def test_many_sessions_are_one_dask_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = pytest.importorskip("ataraxis_logger.dask_frames")
+    monkeypatch.setattr(parquet, "_GROUP_ROWS", 50)
+    for number, name in enumerate(("monday", "tuesday")):
+        write_npy(tmp_path / name, [onset(1), *[(1, t, bytes(t % 5)) for t in range(1, 100 + 10 * number)]])
+        export_parquet(tmp_path / name, tmp_path / f"{name}.parquet")
+    for sessions in (tmp_path, sorted(tmp_path.glob("*.parquet")), str(tmp_path)):
+        frame = frames.read_sessions(sessions)
+        counts = frame.groupby("session", observed=True).size().compute(scheduler="sync")
+        assert dict(counts) == {"monday": 99, "tuesday": 109}
+    named = frames.read_sessions({"m": tmp_path / "monday.parquet"}, columns=["time_stamp"])
+    computed = named.compute(scheduler="sync")
+    assert list(computed.columns) == ["time_stamp", "session"]
+    assert computed.time_stamp.tolist() == list(range(1, 100))
+    assert frames.read_sessions(tmp_path).npartitions >= 2
+
+
+def test_sessions_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
+    frames = pytest.importorskip("ataraxis_logger.dask_frames")
+    write_npy(tmp_path / "log", [(1, 5, b"12345678")])
+    (tmp_path / "other").mkdir()
+    for path, dtype in (("a.parquet", None), ("b.parquet", "<f8"), ("other/a.parquet", None)):
+        export_parquet(tmp_path / "log", tmp_path / path, dtype=dtype)
+    with pytest.raises(ValueError, match="has other columns"):
+        frames.read_sessions(tmp_path)
+    with pytest.raises(ValueError, match="the same name"):
+        frames.read_sessions([tmp_path / "a.parquet", tmp_path / "other" / "a.parquet"])
+    for nothing in (tmp_path / "log", [tmp_path / "nowhere.parquet"]):
+        with pytest.raises(LogNotFoundError, match="There is no Parquet file"):
+            frames.read_sessions(nothing)
+    write_npy(tmp_path / "empty", [onset(1)])
+    export_parquet(tmp_path / "empty", tmp_path / "empty.parquet")
+    assert len(frames.read_sessions([tmp_path / "empty.parquet"]).compute(scheduler="sync")) == 0
+
+
+@pytest.mark.filterwarnings("ignore:Port .* is already in use:UserWarning")
+def test_a_dask_cluster_archives_verifies_and_exports(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    frames = pytest.importorskip("ataraxis_logger.dask_frames")
+    folders = [tmp_path / name for name in ("monday", "tuesday")]
+    for folder in folders:
+        write_journal(folder, ENTRIES)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, local_directory=str(tmp_path / "dask")
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        executor = client.get_executor()
+        for folder in folders:
+            report = compress_npy_logs(folder, remove_sources=True, executor=executor)
+            assert report.entries == len(ENTRIES)
+        reports = list(executor.map(verify_log, folders))
+        assert all(report.intact and sum(report.entries.values()) == len(ENTRIES) for report in reports)
+        exports = [executor.submit(export_parquet, folder, tmp_path / f"{folder.name}.parquet") for folder in folders]
+        assert [export.result() for export in exports] == [len(MESSAGES)] * 2
+        sizes = frames.read_sessions(tmp_path).groupby("source_id").size().compute()
+        assert dict(sizes) == {1: 398, 3: 4}
+        executor.shutdown()
+
+
+# NWB and plots.
+
+
+@pytest.mark.filterwarnings("ignore")  # pynwb and hdmf warn on import about their own future
+def test_typed_payloads_go_into_nwb(tmp_path: Path) -> None:
+    """The recipe of the documentation: uniform payloads as a TimeSeries with absolute times."""
+    pynwb = pytest.importorskip("pynwb")
+    from datetime import UTC, datetime  # beside the library it is for
+
+    from ataraxis_logger import LogArchiveReader
+
+    values = np.arange(100, dtype="<f8") / 3
+    write_npy(tmp_path / "log", [onset(1), *[(1, (n + 1) * 1000, values[n].tobytes()) for n in range(100)]])
+    with LogArchiveReader(tmp_path / "log") as reader:
+        messages = reader.to_numpy("<f8")
+        start = datetime.fromtimestamp(int(reader.onset_timestamp_us) / 1e6, UTC)
+        seconds = (messages["timestamp_us"] - reader.onset_timestamp_us) / 1e6
+    session = pynwb.NWBFile("lick sensor", "session", start)
+    session.add_acquisition(pynwb.TimeSeries("lick", data=messages["payload"], unit="V", timestamps=seconds))
+    with pynwb.NWBHDF5IO(tmp_path / "session.nwb", "w") as file:
+        file.write(session)
+    with pynwb.NWBHDF5IO(tmp_path / "session.nwb", "r") as file:
+        series = file.read().acquisition["lick"]
+        assert np.array_equal(series.data[:], values)
+        assert np.allclose(series.timestamps[:], np.arange(1, 101) / 1000)
+
+
+def test_a_log_is_drawn_as_a_png(tmp_path: Path) -> None:
+    plot = pytest.importorskip("ataraxis_logger.plot")
+    write_npy(tmp_path / "log", [*ENTRIES, (3, 5, b"equal time"), (4, 9, b"alone")])
+    path = plot.plot_log(tmp_path / "log", tmp_path / "log.png", unit="ns", onset_us=0)
+    assert path.read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="The unit must be one of us, ns"):
+        plot.plot_log(tmp_path / "log", tmp_path / "other.png", unit="s")
+    write_npy(tmp_path / "empty", [onset(1)])
+    with pytest.raises(LogFormatError, match="no messages to plot"):
+        plot.plot_log(tmp_path / "empty", tmp_path / "other.png")
+    assert not (tmp_path / "other.png").exists()
