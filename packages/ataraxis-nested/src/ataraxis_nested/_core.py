@@ -39,7 +39,7 @@ class PathCore:
         except (KeyError, TypeError):
             pass
         trail = self._trail(path)
-        return trail.value if trail.end is End.FOUND else ABSENT
+        return trail.value if trail.end == End.FOUND else ABSENT
 
     def _write_leaf(self, path: Path, value: Any) -> bool:
         """Writes a leaf over a leaf, or beside others, if that can be done without further ado."""
@@ -70,11 +70,11 @@ class PathCore:
         trail = self._trail(path)
         if not trail.keys:
             raise _empty_path_error("written")
-        if trail.end is End.RIVAL:
+        if trail.end == End.RIVAL:
             raise trail.rival_error()
-        if trail.end is End.FOUND and not terminal:
+        if trail.end == End.FOUND and not terminal:
             raise trail.overwrite_error(trail.depth - 1, "allow_terminal_overwrite")
-        if trail.end is End.LEAF and not intermediate:
+        if trail.end == End.LEAF and not intermediate:
             raise trail.overwrite_error(trail.depth - 1, "allow_intermediate_overwrite")
         written = KeyTypes()
         if isinstance(value, dict):
@@ -130,7 +130,7 @@ class PathCore:
         trail = self._trail(path)
         if not trail.keys:
             raise _empty_path_error("deleted")
-        if trail.end is not End.FOUND:
+        if trail.end != End.FOUND:
             if allow_missing:
                 return
             raise trail.missing_error()
@@ -146,7 +146,7 @@ class PathCore:
     def _trail(self, path: Path) -> Trail:
         """Follows a path carefully; a string that was read with outdated key types, a second time with current ones."""
         trail = Trail(self._root, self._keys(path))
-        outdated = isinstance(path, str) and trail.end is End.MISSING and not self._fits(trail.sections[-1])
+        outdated = isinstance(path, str) and trail.end == End.MISSING and not self._fits(trail.sections[-1])
         return Trail(self._root, self._keys(path)) if outdated and self._recount() else trail
 
     def _fits(self, section: dict[Any, Any]) -> bool:

@@ -1,7 +1,6 @@
 """Following the keys of a path through sections, as far as they lead, and saying why no further."""
 
-from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from ataraxis_nested._errors import NestedKeyError, NestedTypeError, NestedValueError, describe_keys, short, short_path
 from ataraxis_nested._key_types import UNMISTAKABLE
@@ -12,15 +11,15 @@ from ataraxis_nested._tree import Section
 _NUMBERS = frozenset((bool, int, float, complex))
 
 
-class End(Enum):
-    """How following a path ended."""
+class End:
+    """How following a path ended. (Plain constants: importing enum would be a sixth of importing this package.)"""
 
-    FOUND = "found"
-    MISSING = "missing"
+    FOUND: Final = "found"
+    MISSING: Final = "missing"
     """The section has no such key."""
-    LEAF = "leaf"
+    LEAF: Final = "leaf"
     """What the keys before this one lead to is not a section."""
-    RIVAL = "rival"
+    RIVAL: Final = "rival"
     """The section has an equal key of another type, as 1 beside True; a dict cannot hold both."""
 
 
@@ -42,15 +41,15 @@ class Trail:
         self.keys = list(keys)
         self.sections: list[Section] = []
         self.value: Any = root
-        self.end = End.FOUND
+        self.end: str = End.FOUND
         self.depth = 0
         while self.depth < len(keys):
             self.end = self._step()
-            if self.end is not End.FOUND:
+            if self.end != End.FOUND:
                 break
             self.depth += 1
 
-    def _step(self) -> End:
+    def _step(self) -> str:
         section = self.value
         if not isinstance(section, dict):
             return End.LEAF
@@ -68,14 +67,14 @@ class Trail:
     def missing_error(self) -> NestedKeyError:
         """Returns the error for a path that does not lead to anything."""
         key = self.keys[self.depth]
-        if self.end is End.LEAF:
+        if self.end == End.LEAF:
             why = (
                 f"{short(self.keys[self.depth - 1])} holds a value of type {type(self.value).__name__:.40}, not a "
                 f"section in which {short(key)} could be looked up. End the path there."
             )
         else:
             section = self.sections[self.depth]
-            rival = f" ({_RIVAL_HINT})" if self.end is End.RIVAL else ""
+            rival = f" ({_RIVAL_HINT})" if self.end == End.RIVAL else ""
             why = f"the key {short(key)} ({type(key).__name__:.40}) does not exist{rival}: {describe_keys(section)}."
         return self._error(f"The path {short_path(tuple(self.keys))} leads nowhere at depth {self.depth}: {why}")
 
