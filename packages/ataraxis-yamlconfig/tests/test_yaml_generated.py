@@ -1,9 +1,7 @@
 """Generated classes, values, texts and documents."""
 
 import collections
-import enum
 import keyword
-import typing
 import warnings
 from dataclasses import dataclass, field, make_dataclass
 from datetime import date, datetime, time, timedelta
@@ -13,16 +11,17 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Optional
 from uuid import UUID
 
-import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from yaml_cases import Access, Cat, Color, Dog, Level, Mixed, Mode, Point, Position, TaggedA, TaggedB
 
 from ataraxis_yamlconfig import YamlConfig, YamlConfigError, YamlTypeWarning
 from ataraxis_yamlconfig._same import same
+from yaml_cases import Access, Cat, Color, Dog, Level, Mixed, Mode, Point, Position, TaggedA, TaggedB
 
-any_text = st.text(st.characters(codec=None, exclude_categories=())) | st.text("ab01:-#'\"\\ \n\t\r,[]{}&*!|>%@`?=<~.\x85\u2028\ufeff")
+any_text = st.text(st.characters(codec=None, exclude_categories=())) | st.text(
+    "ab01:-#'\"\\ \n\t\r,[]{}&*!|>%@`?=<~.\x85\u2028\ufeff"
+)
 scalars: dict[Any, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     int: st.integers(),
@@ -109,15 +108,19 @@ def test_generated_classes_survive_the_round_trip(config):
 @given(any_text)
 @settings(max_examples=500, deadline=None)
 def test_every_string_survives_in_every_place(text):
-    cls = make_dataclass("Config", [("a", str), ("b", list[str]), ("c", dict[str, Any]), ("d", Any)], bases=(YamlConfig,))
+    cls = make_dataclass(
+        "Config", [("a", str), ("b", list[str]), ("c", dict[str, Any]), ("d", Any)], bases=(YamlConfig,)
+    )
     config = cls(text, [text], {text: text, "inner": {text: [text]}}, {text})
     assert same(cls.from_yaml_string(config.to_yaml_string()), config)
 
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | any_text | st.binary() | st.dates() | st.datetimes(),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(any_text | st.integers() | st.none() | st.tuples(st.integers(), any_text), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(any_text | st.integers() | st.none() | st.tuples(st.integers(), any_text), inner, max_size=4)
+    ),
     max_leaves=15,
 )
 

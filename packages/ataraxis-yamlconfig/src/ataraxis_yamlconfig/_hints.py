@@ -194,3 +194,9 @@ def alias_value(hint: Any) -> Any:
         mapping = dict(zip(origin.__type_params__, get_args(hint), strict=False))  # type: ignore[attr-defined]
         return _substituted(origin.__value__, mapping)  # type: ignore[attr-defined]
     return None
+
+
+def may_hold_itself(hint: Any) -> bool:
+    """Whether a hint can refer to itself: aliases, NamedTuples and TypedDicts; dataclasses are a matter of their own."""
+    origin = get_origin(hint) or hint
+    return isinstance(origin, _ALIAS_KINDS) or hasattr(origin, "_fields") or typing.is_typeddict(origin)

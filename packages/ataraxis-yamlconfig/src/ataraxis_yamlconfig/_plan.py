@@ -6,8 +6,8 @@ from dataclasses import MISSING, fields, is_dataclass
 from threading import RLock
 from typing import Any, cast, get_args, get_origin
 
-from ataraxis_yamlconfig._codec import Codec, Run
-from ataraxis_yamlconfig._hints import LOCAL_NAMES, alias_value, bare, hints_of, init_variables
+from ataraxis_yamlconfig._codec import RANK_CLASS, Codec, Run
+from ataraxis_yamlconfig._hints import LOCAL_NAMES, alias_value, bare, hints_of, init_variables, may_hold_itself
 from ataraxis_yamlconfig._metadata import comment_lines, hooks, is_excluded
 from ataraxis_yamlconfig._rules.classes import ClassCodec, FieldPlan
 from ataraxis_yamlconfig._rules.containers import container_rule
@@ -55,19 +55,21 @@ class _Compiler:
 
     def __init__(self) -> None:
         self._classes: dict[tuple[type, Any], ClassCodec] = {}
-        self._aliases: dict[str, list[Codec]] = {}
+        self._open: dict[Any, list[Codec]] = {}
         self._known: dict[str, Any] = {}
 
     def codec_for(self, hint: Any) -> Codec:
         hint = bare(hint)
         if hint is Any:
             return ANY
-        target = alias_value(hint)
-        if target is not None:
-            return self._alias_codec(hint, target)
+        if may_hold_itself(hint):
+            return self._recursive_codec(hint)
         origin = get_origin(hint) or hint
         if isinstance(origin, type) and is_dataclass(origin):
             return self._class_codec(origin, get_args(hint))
+        return self._ask_rules(hint)
+
+    def _ask_rules(self, hint: Any) -> Codec:
         for rule in _RULES:
             codec = rule(hint, self.codec_for)
             if codec is not None:
@@ -118,14 +120,15 @@ class _Compiler:
             )
         return plans
 
-    def _alias_codec(self, hint: Any, target: Any) -> Codec:
-        """An alias may hold itself (``type Json = dict[str, Json] | int``): inside, it is looked up when used."""
-        name = str(hint)
-        if name in self._aliases:
-            return _deferred(name, self._aliases[name])
-        place = self._aliases[name] = []
-        place.append(self.codec_for(target))
-        del self._aliases[name]
+    def _recursive_codec(self, hint: Any) -> Codec:
+        """Make the codec of what may hold itself (``type Json = dict[str, Json] | int``): inside, it is looked up late."""
+        key = _hashable((hint,))
+        if key in self._open:
+            return _deferred(str(hint), self._open[key])
+        place = self._open[key] = []
+        target = alias_value(hint)
+        place.append(self._ask_rules(hint) if target is None else self.codec_for(target))
+        del self._open[key]
         return place[0]
 
 
@@ -142,7 +145,7 @@ def _deferred(name: str, place: list[Codec]) -> Codec:
     def accepts(plain: Any) -> bool:
         return place[0].accepts(plain)
 
-    return Codec(name, encode, decode, fits, accepts)
+    return Codec(name, encode, decode, fits, accepts, RANK_CLASS)
 
 
 def _hashable(arguments: tuple[Any, ...]) -> Any:

@@ -10,6 +10,7 @@ from ataraxis_yamlconfig._codec import RANK_PARSED, RANK_STRUCTURE, Codec, Run
 from ataraxis_yamlconfig._document.keys import frozen_key, thawed_key
 from ataraxis_yamlconfig._rules.containers import all_native
 from ataraxis_yamlconfig._rules.dynamic import ANY, encode_any_key, encode_misfit
+from ataraxis_yamlconfig._same import same
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,12 +84,23 @@ def _encode_items(mapping: dict[Any, Any], key: Codec, value: Codec, run: Run) -
     result = {}
     for name, item in mapping.items():
         path[-1] = name
-        plain_name = encode_any_key(name, run) if key is ANY else frozen_key(key.encode(name, run))
+        plain_name = _encoded_key(name, key, run)
         if plain_name in result:
             raise run.no_equivalent(mapping, "two of its keys are written alike")
         result[plain_name] = value.encode(item, run)
     path.pop()
     return result
+
+
+def _encoded_key(name: Any, key: Codec, run: Run) -> Any:
+    """Encode a key; as a key a tuple reads back exactly, whatever the annotation."""
+    if key is ANY:
+        return encode_any_key(name, run)
+    attempt = run.aside()
+    plain = frozen_key(key.encode(name, attempt))
+    if attempt.inexact and not same(_decoded_key(plain, key, attempt), name):
+        run.inexact += attempt.inexact
+    return plain
 
 
 def _decode_items(plain: dict[Any, Any], key: Codec, value: Codec, run: Run) -> dict[Any, Any]:
