@@ -156,6 +156,17 @@ def test_any_first_use_connects(first_use, counters):
     assert arrived.is_connected
 
 
+class Labelled(SharedMemoryArray):
+    pass
+
+
+def test_a_pickled_subclass_keeps_its_attributes(counters):
+    labelled = Labelled.attach(counters.name)
+    labelled.label = "wheel"
+    arrived = pickle.loads(pickle.dumps(labelled))
+    assert (type(arrived), arrived.label, arrived.is_connected) == (Labelled, "wheel", False)
+
+
 def test_an_instance_that_was_disconnected_before_it_was_pickled_connects_on_use_too(counters):
     counters.disconnect()
     assert pickle.loads(pickle.dumps(counters)).read_data(0) == 0

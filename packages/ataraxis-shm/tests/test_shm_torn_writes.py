@@ -35,7 +35,7 @@ def die_while_writing(shared, value):
 
 
 def die_while_reading(shared):
-    with shared._connection.mutex.hold():
+    with shared._hold(shared._connection, writing=False):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -94,7 +94,9 @@ def test_a_writer_killed_under_any_start_method_is_reported(method, shared):
 
 
 @needs_fork
-def test_a_killed_reader_is_nothing_to_report(shared):
+@pytest.mark.parametrize("timeout", [None, 30])
+def test_a_killed_reader_is_nothing_to_report(shared, timeout):
+    shared.lock_timeout = timeout
     assert fork_and_wait(lambda: die_while_reading(shared)) == -signal.SIGKILL
     caught, seconds = caught_by(lambda: shared.read_data(0))
     assert caught == []

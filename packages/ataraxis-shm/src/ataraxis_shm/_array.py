@@ -228,7 +228,7 @@ class SharedMemoryArray:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Names only: what arrives connects when it is first used, to whatever has the name then.
-        return type(self), (self._name,), (None, {"_lock_timeout": self._lock_timeout})
+        return type(self), (self._name,), (getattr(self, "__dict__", None), {"_lock_timeout": self._lock_timeout})
 
     # ---------------------------------------------------------------- reading and writing
 
@@ -356,18 +356,8 @@ class SharedMemoryArray:
         if not with_lock:
             yield connection.view.view()
             return
-        mutex, writer = connection.mutex, connection.writer
-        epoch = mutex.epoch
-        with mutex.hold(self._lock_timeout, f"the shared array {self._name!r:.200}") as outermost:
-            if outermost:
-                if writer[0]:
-                    connection.report_torn_write()
-                writer[0] = mutex.pid
-            try:
-                yield connection.view.view()
-            finally:
-                if outermost and epoch == mutex.epoch:  # a child forked inside the block is not the writer
-                    writer[0] = 0
+        with self._hold(connection, writing=True):
+            yield connection.view.view()
         reap()
 
     def __getitem__(self, key: Any) -> Any:
@@ -409,6 +399,21 @@ class SharedMemoryArray:
                 f"{error!s:.200}"
             ) from error
 
+    @contextmanager
+    def _hold(self, connection: Connection, *, writing: bool) -> Iterator[None]:
+        mutex, writer = connection.mutex, connection.writer
+        epoch = mutex.epoch
+        with mutex.hold(self._lock_timeout, f"the shared array {self._name!r:.200}") as outermost:
+            if outermost and writer[0]:
+                connection.report_torn_write()
+            if outermost and writing:
+                writer[0] = mutex.pid
+            try:
+                yield
+            finally:
+                if outermost and epoch == mutex.epoch:  # a child forked inside the block is not the writer
+                    writer[0] = 0
+
     # The locked part of every access, written flat on purpose: an `flock` costs a fraction of a microsecond, so context
     # managers, properties and helpers would cost more than the lock. It does what Mutex.hold() does, whose comments say
     # why the steps stand in this order. Nothing but copying memory happens between lock and unlock.
@@ -419,7 +424,7 @@ class SharedMemoryArray:
             value = view[key]
             return value if connection.gives_scalars and type(value) is not np.ndarray else value.copy()
         if self._lock_timeout is not None:
-            with self.array() as view:
+            with self._hold(connection, writing=False):
                 return view[key].copy()
         with mutex.thread_lock:
             outermost = not mutex.held
@@ -441,8 +446,8 @@ class SharedMemoryArray:
             connection.view[key] = value
             return
         if self._lock_timeout is not None:
-            with self.array() as view:
-                view[key] = value
+            with self._hold(connection, writing=True):
+                connection.view[key] = value
                 return
         with mutex.thread_lock:
             outermost = not mutex.held

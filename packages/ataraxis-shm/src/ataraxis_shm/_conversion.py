@@ -1,5 +1,6 @@
 """Data on its way into an array: converted before the lock is taken, and integers never wrap around silently."""
 
+from contextlib import suppress
 from reprlib import repr as short_repr
 from typing import Any
 
@@ -65,11 +66,20 @@ def _check_range(data: object, limits: tuple[int, int], datatype: np.dtype[Any])
     if source.dtype.kind in _INTEGER_KINDS:
         if source.size and not limits[0] <= int(source.min()) <= int(source.max()) <= limits[1]:
             raise _does_not_fit(data, datatype)
-    elif not isinstance(data, (np.ndarray, np.generic, float)):
+    elif source.dtype.hasobject or not isinstance(data, (np.ndarray, np.generic, float)):
         # NumPy has no common type for integers of more than 64 bits, or makes them floating-point numbers.
         for item in np.asarray(data, dtype=object).flat:
-            if isinstance(item, int | np.integer) and not limits[0] <= int(item) <= limits[1]:
+            number = _as_integer(item)
+            if number is not None and not limits[0] <= number <= limits[1]:
                 raise _does_not_fit(item, datatype)
+
+
+def _as_integer(item: object) -> int | None:
+    """Returns the integer that an item is, or spells: NumPy reads texts, and before version 2 wraps what they say."""
+    if isinstance(item, str | bytes | int | np.integer):
+        with suppress(ValueError):
+            return int(item)
+    return None
 
 
 def _does_not_fit(data: object, datatype: np.dtype[Any]) -> IntegerRangeError:
