@@ -1,4 +1,4 @@
-"""What the tests of the live side share: producers that run in processes of their own, and readers of what is on disk."""
+"""What the tests of the live side share: packages that tell their number, and readers of what is on disk."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,6 @@ from ataraxis_logger._live.places import real_folder, ring_paths, state_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
 START_METHODS = [
     method for method in ("fork", "spawn", "forkserver") if method in multiprocessing.get_all_start_methods()
@@ -99,13 +99,13 @@ def rings_of(folder: Path) -> list[Path]:
 def processes_of(folder: Path) -> list[int]:
     """Keepers and writers at work for a folder, by the state folder in their command lines."""
     wanted = os.fsencode(state_of(folder)[0])
-    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if wanted in _command_line(pid)]
+    names = [entry.name for entry in os.scandir("/proc")]
+    return [int(name) for name in names if name.isdigit() and wanted in _command_line(int(name))]
 
 
 def _command_line(pid: int) -> bytes:
     try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read()
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return b""
 

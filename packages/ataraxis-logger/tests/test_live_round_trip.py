@@ -157,9 +157,7 @@ def _threads_in_a_process(queue, first):
 def test_ten_threads_in_each_of_four_processes(logger, method):
     context = multiprocessing.get_context(method)
     with logger:
-        children = [
-            context.Process(target=_threads_in_a_process, args=(logger.input_queue, 10 * n)) for n in range(4)
-        ]
+        children = [context.Process(target=_threads_in_a_process, args=(logger.input_queue, 10 * n)) for n in range(4)]
         for child in children:
             child.start()
         for child in children:
@@ -208,8 +206,8 @@ def test_what_is_put_before_the_start_and_after_the_stop_waits(logger):
 def test_a_full_buffer_without_a_logger_raises_at_once_and_keeps_what_it_took(tmp_path):
     logger = DataLogger(tmp_path, buffer_size=8192)
     accepted = 0
-    with pytest.raises(LogFullError, match="no logger is started") as caught:
-        for accepted in range(10_000):  # noqa: B007  # the count is used below
+    with pytest.raises(LogFullError, match="no logger is started") as caught:  # noqa: PT012  # one of the puts
+        for accepted in range(10_000):  # the count is used below
             logger.input_queue.put(numbered(1, accepted))
     assert isinstance(caught.value, queue.Full)
     assert isinstance(caught.value, OSError)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ArchiveError,
         DamagedEntryError,
         DamageWarning,
+        FlushTimeoutError,
         ForeignFileWarning,
         LogFormatError,
         LogFullError,
@@ -32,8 +33,11 @@ if TYPE_CHECKING:
         OnsetWarning,
         PackageTypeError,
         PackageValueError,
+        SettingTypeError,
+        SettingValueError,
     )
     from ataraxis_logger._live.log_queue import LogQueue
+    from ataraxis_logger._live.recovery import RecoveryReport, recover_logs
     from ataraxis_logger._live.statistics import LogStatistics, read_statistics
     from ataraxis_logger._logger import DataLogger
     from ataraxis_logger._package import LogPackage
@@ -49,6 +53,7 @@ _HOMES = {
     "DamageWarning": "_errors",
     "DamagedEntryError": "_errors",
     "DataLogger": "_logger",
+    "FlushTimeoutError": "_errors",
     "ForeignFileWarning": "_errors",
     "LogArchiveReader": "_archive.reader",
     "LogFormatError": "_errors",
@@ -68,6 +73,9 @@ _HOMES = {
     "OnsetWarning": "_errors",
     "PackageTypeError": "_errors",
     "PackageValueError": "_errors",
+    "RecoveryReport": "_live.recovery",
+    "SettingTypeError": "_errors",
+    "SettingValueError": "_errors",
     "VerifyReport": "_archive.verify",
     "assemble_log_archives": "_archive.compress",
     "compress_npy_logs": "_archive.compress",
@@ -78,6 +86,7 @@ _HOMES = {
     "read_archive_message_count": "_archive.discover",
     "read_sessions": "dask_frames",
     "read_statistics": "_live.statistics",
+    "recover_logs": "_live.recovery",
     "verify_log": "_archive.verify",
     "verify_manifest": "_archive.manifest",
     "write_manifest": "_archive.manifest",
@@ -90,6 +99,7 @@ __all__ = [
     "DamageWarning",
     "DamagedEntryError",
     "DataLogger",
+    "FlushTimeoutError",
     "ForeignFileWarning",
     "LogArchiveReader",
     "LogFormatError",
@@ -109,6 +119,9 @@ __all__ = [
     "OnsetWarning",
     "PackageTypeError",
     "PackageValueError",
+    "RecoveryReport",
+    "SettingTypeError",
+    "SettingValueError",
     "VerifyReport",
     "__version__",
     "assemble_log_archives",
@@ -120,6 +133,7 @@ __all__ = [
     "read_archive_message_count",
     "read_sessions",
     "read_statistics",
+    "recover_logs",
     "verify_log",
     "verify_manifest",
     "write_manifest",

@@ -15,7 +15,6 @@ from ataraxis_shm._ring_consumer import RingConsumer
 if TYPE_CHECKING:
     from pathlib import Path
 
-MAX_RECORDS: Final = 2048
 MAX_BYTES: Final = 4 << 20
 
 _SLOTS: Final = ((0, 1), (2, 3))  # position and count, twice
@@ -51,7 +50,7 @@ class ClaimedRing:
         """Position of the oldest record that was not advanced past."""
         return self.consumer.tail
 
-    def take(self, max_records: int = MAX_RECORDS, max_bytes: int = MAX_BYTES) -> Batch:
+    def take(self, max_records: int, max_bytes: int = MAX_BYTES) -> Batch:
         """Shows the records to be stored next: without spilled payloads, or a single spilled one.
 
         Raises:
@@ -96,29 +95,40 @@ class ClaimedRing:
 class Store(Protocol):
     """Where packages end up. Both storages keep these promises and pass one conformance suite.
 
-    After `append` has returned, no kill undoes it, and the same batch appended again, by this store or by the next one,
-    keeps each package once. When it raises OSError, the same batch may be appended again once the cause is gone.
+    After `commit` has returned, no kill undoes what was appended before; and the same batch appended again, by this
+    store or by the next one, keeps each package once. A store that has raised OSError is closed; another one may be
+    opened, and given the same batches, when the cause is gone.
     """
 
+    batch_records: int
+    """How many records a batch should have at most."""
+
     def claim(self, ring: ClaimedRing) -> None:
-        """Gets ready for a ring that an earlier writer may have left in the middle of a batch."""
+        """Takes up a ring that an earlier writer may have left in the middle of a batch; before its first batch."""
 
     def append(self, ring: ClaimedRing, batch: Batch) -> None:
-        """Stores a batch that `ring.take` gave, and stages it on the way.
+        """Begins to store a batch that `ring.take` gave, and stages it on the way. One batch a ring until `commit`.
 
         Raises:
             OSError: The disk refused.
             LogFormatError: The spilled payload that this batch refers to is gone or damaged.
         """
 
+    def commit(self) -> None:
+        """Returns when all that was appended is stored.
+
+        Raises:
+            OSError: The disk refused; part of what was appended may be stored.
+        """
+
     def settle(self, ring: ClaimedRing, batch: Batch) -> None:
-        """Clears away what `append` kept for a successor; the ring was advanced."""
+        """Clears away what was kept of a batch for a successor; the ring was advanced past it."""
 
     def release(self, ring: ClaimedRing) -> None:
         """Forgets a ring that is done with."""
 
     def sync(self) -> None:
-        """Forces what was appended to the drive."""
+        """Forces what was committed to the drive."""
 
     def close(self) -> None:
-        """Ends the store. What was appended is as safe as before, whatever this raises."""
+        """Ends the store. What was committed is as safe as before, whatever this raises."""

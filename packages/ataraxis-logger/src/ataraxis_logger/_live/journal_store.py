@@ -31,6 +31,8 @@ class JournalStore:
         segment_bytes: The size from which on a segment is closed and another one begun.
     """
 
+    batch_records = 2048
+
     def __init__(self, folder: Path, page: SessionPage, segment_bytes: int = SEGMENT_BYTES) -> None:
         self._folder = folder
         self._page = page
@@ -54,8 +56,11 @@ class JournalStore:
             self._inline(segment, ring, batch, reference)
         self._unsynced.add(ring.consumer.salt)
 
+    def commit(self) -> None:
+        """Does nothing: what was appended is in the file."""
+
     def settle(self, ring: ClaimedRing, batch: Batch) -> None:
-        """Does nothing: `append` keeps nothing beside the segment."""
+        """Does nothing: nothing is kept beside the segment."""
 
     def release(self, ring: ClaimedRing) -> None:
         """Does nothing: no ring is known here."""

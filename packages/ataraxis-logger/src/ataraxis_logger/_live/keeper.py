@@ -24,7 +24,7 @@ from ataraxis_logger._live.session_page import (
     WRITER_LOCKS,
     SessionPage,
 )
-from ataraxis_logger._live.tidy import survey, tidy_unowned
+from ataraxis_logger._live.tidy import survey, tidy
 
 _TICK_S: Final = 0.02
 _ORPHAN_LOOK_S: Final = 0.05
@@ -171,9 +171,9 @@ def _work(states: tuple[Path, ...], ready: "_Ready") -> None:
     ready.tell(_READY)
     keeper.run()
     page.keeper_pid = 0
-    page.file.unlock_byte(KEEPER_LOCK)
-    page.close()
-    tidy_unowned(states)
+    # The keeper's lock is left to the end of this process: who waits for it knows then that nobody is left.
+    if page.file.try_lock_byte(OWNER_LOCK) and page.is_current:
+        tidy(states, page)
 
 
 class _Ready:

@@ -1,9 +1,9 @@
 """The npy storage: one file per package, each exactly once, although the writer may be killed between any two lines.
 
-A batch goes in three steps. *Stage*: each entry is written to `.pending/<ring id>.<position>`. *Link*: each is
-hard-linked to the first free one of its names (`..._1`, `..._2` for equal source and time); a name appears whole. Then
-the ring is advanced and the pending names are removed. A successor that finds a pending name with two links knows that
-the entry is stored; with one link it writes the entry again.
+Each entry is *staged*: written to `.pending/<ring id>.<position>`. Then it is hard-linked to the first free one of its
+names (`..._1`, `..._2` for equal source and time), so that a name appears whole. When all of a batch are linked, the
+ring is advanced, and then the pending names are removed. A successor that finds a pending name with two links knows
+that the entry is stored; with one link it writes the entry again.
 
 Rejected: exclusive creation under the final name shows torn files, and doubles an entry when the kill comes between the
 close and the advance (13 to 20 times in 340 kills with colliding stamps; this protocol: none lost, doubled or torn).
@@ -17,16 +17,21 @@ whether the name is free, then rename. There a staged entry without a pending na
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
+from zlib import crc32
 
-from ataraxis_logger._entry import ENTRY_PREFIX
+from ataraxis_logger._entry import ENTRY_PREFIX, stem_of
+from ataraxis_logger._errors import LogFormatError
 from ataraxis_logger._files import write_all
 from ataraxis_logger._formats.journal import BODY_PREFIX
 from ataraxis_logger._formats.npy import SUFFIX, npy_header
 from ataraxis_logger._live.claimed_ring import ClaimedRing
+from ataraxis_logger._live.crew import Crew
+from ataraxis_logger._live.folder import Folder
 from ataraxis_logger._live.places import require_identity
 from ataraxis_logger._live.session_page import NAMING_LOCK, SessionPage
 from ataraxis_logger._live.spill import Reference, read_spill
@@ -34,12 +39,13 @@ from ataraxis_shm._ring_batch import Batch
 from ataraxis_shm._ring_layout import wait_until
 
 PENDING_FOLDER: Final = ".pending"
+PROBE: Final = "probe-"
 
-_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-_MODE: Final = 0o666  # the umask takes what the user does not want, as with open()
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL})
 _REPEATS_KEPT: Final = 4096
+_SMALLEST_PART: Final = 16
 _TIME_START: Final = BODY_PREFIX.size - 8
+_PREFIX_GROWTH: Final = BODY_PREFIX.size - ENTRY_PREFIX.size
 
 
 def pending_name(ring_id: int, position: int) -> str:
@@ -57,59 +63,12 @@ def parse_pending(name: str) -> tuple[int, int] | None:
     return parsed if pending_name(*parsed) == name else None
 
 
-class Folder:
-    """A folder whose names are used relative to a descriptor, where the system can do that (not on Windows).
-
-    That is quicker than whole paths, and nothing is ever written to another folder that takes this one's path.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.fd: int | None = None
-        self._prefix = ""
-        if sys.platform == "win32":  # pragma: no cover (written and type-checked for, not yet run)
-            self._prefix = f"{path}{os.sep}"
-        else:
-            self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-
-    def names(self) -> list[str]:
-        """Returns the names in the folder."""
-        return os.listdir(self.path if self.fd is None else self.fd)  # noqa: PTH208  # Path knows no descriptors
-
-    def make_folder(self, name: str) -> None:
-        """Makes a folder in this one, unless it is there."""
-        with suppress(FileExistsError):
-            os.mkdir(self._prefix + name, dir_fd=self.fd)  # Path knows no dir_fd
-
-    def remove_folder(self, name: str) -> None:
-        """Removes a folder in this one."""
-        os.rmdir(self._prefix + name, dir_fd=self.fd)  # Path knows no dir_fd
-
-    def create(self, name: str) -> int:
-        """Opens a new file for writing and returns its descriptor."""
-        return os.open(self._prefix + name, _NEW, _MODE, dir_fd=self.fd)
-
-    def unlink(self, name: str) -> None:
-        """Removes a name."""
-        os.unlink(self._prefix + name, dir_fd=self.fd)  # Path knows no dir_fd
-
-    def status(self, name: str) -> os.stat_result:
-        """Returns the status of what has a name."""
-        return os.stat(self._prefix + name, dir_fd=self.fd, follow_symlinks=False)  # the same
-
-    def link_to(self, name: str, target: "Folder", new: str) -> None:
-        """Gives a file a second name."""
-        os.link(self._prefix + name, target._prefix + new, src_dir_fd=self.fd, dst_dir_fd=target.fd)  # noqa: SLF001  # the same; of this class
-
-    def rename_to(self, name: str, target: "Folder", new: str) -> None:
-        """Moves a file, replacing what has the new name."""
-        os.rename(self._prefix + name, target._prefix + new, src_dir_fd=self.fd, dst_dir_fd=target.fd)  # noqa: SLF001  # the same; of this class
-
-    def close(self) -> None:
-        """Lets go of the folder."""
-        if self.fd is not None:
-            os.close(self.fd)
-            self.fd = None
+def _write_parts(descriptor: int, parts: list[bytes | memoryview]) -> None:
+    """Writes all of it, in one call unless the system takes less at a time."""
+    size = sum(map(len, parts))
+    done = _write_vector(descriptor, parts)
+    if done < size:
+        write_all(descriptor, [memoryview(b"".join(parts))[done:]])
 
 
 class NpyStore:
@@ -118,26 +77,32 @@ class NpyStore:
     Args:
         folder: The log folder. It must exist and is never made.
         page: The session page, for its naming lock and the identity of the folder.
+        threads: How many threads make files.
 
     Raises:
         OSError: The folder is not there, or refuses to be written to.
     """
 
-    def __init__(self, folder: Path, page: SessionPage) -> None:
+    # A few milliseconds of work: what waits for the end of a batch, or repeats it after a kill, is never much.
+    batch_records = 256
+
+    def __init__(self, folder: Path, page: SessionPage, threads: int = 1) -> None:
         self._page = page
-        self._identity = page.folder_identity
+        require_identity(folder, page.folder_identity)
         self._left: dict[int, dict[int, bool]] = {}
         self._repeats: dict[str, int] = {}
-        self._folder = self._open_folder(folder)
+        self._folder = Folder(folder)
         try:
-            self._pending = self._open_pending()
+            self._folder.make_folder(PENDING_FOLDER)
+            self._pending = Folder(folder / PENDING_FOLDER)
             self._has_links = self._try_link()
         except OSError:
             self._folder.close()
             raise
+        self._crew = Crew(threads if self._has_links else 1)
 
     def claim(self, ring: ClaimedRing) -> None:
-        """Notes which entries of this ring are staged or stored already, and clears away those it advanced past."""
+        """Notes which entries of a ring are staged or stored already, and clears away those it advanced past."""
         left: dict[int, bool] = {}
         for name in self._pending.names():
             parsed = parse_pending(name)
@@ -149,28 +114,24 @@ class NpyStore:
         self._left[ring.ring_id] = left
 
     def append(self, ring: ClaimedRing, batch: Batch) -> None:
-        """Stages and links a batch; see `Store.append`."""
-        require_identity(self._folder.path, self._identity)
-        if ring.ring_id not in self._left:
-            self.claim(ring)
-        left = self._left[ring.ring_id]
-        renamed = ring.staged if not self._has_links else 0
-        try:
-            todo = list(self._stage(ring, batch, left, renamed))
+        """Begins to stage and name a batch, in as many parts as there are threads; see `Store.append`."""
+        require_identity(self._folder.path, self._page.folder_identity)
+        left, self._left[ring.ring_id] = self._left[ring.ring_id], {}
+        if self._has_links:
             ring.stage(batch)
-            for pending, name in todo:
-                self._name(pending, name)
-        except BaseException:
-            # What of the batch is stored now is best learned from the disk, as after a kill.
-            del self._left[ring.ring_id]
-            raise
-        left.clear()
+            self._append_linked(ring, batch, left)
+        else:
+            self._append_renamed(ring, batch, left)
+
+    def commit(self) -> None:
+        """Returns when everything appended has its name; see `Store.commit`."""
+        self._crew.wait()
 
     def settle(self, ring: ClaimedRing, batch: Batch) -> None:
-        """Removes the pending names of a batch; see `Store.settle`."""
-        for position in batch.positions:
-            with suppress(FileNotFoundError):  # renamed, or stored by a predecessor
-                self._pending.unlink(pending_name(ring.ring_id, position))
+        """Begins to remove the pending names of a batch; see `Store.settle`."""
+        if self._has_links:
+            names = [pending_name(ring.ring_id, position) for position in batch.positions]
+            self._crew.submit(lambda: self._unlink_all(names))
 
     def release(self, ring: ClaimedRing) -> None:
         """Forgets a ring that is done with."""
@@ -181,58 +142,81 @@ class NpyStore:
 
     def close(self) -> None:
         """Removes the folder of pending names if it is empty, and lets go of the log folder."""
-        self._pending.close()
-        with suppress(OSError):  # another writer's names are in it
-            self._folder.remove_folder(PENDING_FOLDER)
-        self._folder.close()
+        try:
+            self._crew.wait()
+        finally:
+            self._crew.close()
+            with suppress(OSError):  # names of other writers are in it, or it is gone
+                self._remove_probes()
+                self._folder.remove_folder(PENDING_FOLDER)
+            self._pending.close()
+            self._folder.close()
 
-    def _open_folder(self, path: Path) -> Folder:
-        require_identity(path, self._identity)
-        return Folder(path)
+    def _append_linked(self, ring: ClaimedRing, batch: Batch, left: dict[int, bool]) -> None:
+        """Stores the entries of a batch but those that a predecessor stored, which left two links to them."""
+        for position, is_stored in left.items():
+            if not is_stored:
+                self._pending.unlink(pending_name(ring.ring_id, position))
+        entries = [(pending_name(ring.ring_id, position), body) for position, body in batch if not left.get(position)]
+        parts = min(self._crew.size, len(entries) // _SMALLEST_PART)
+        if parts < 2:  # noqa: PLR2004  # one part
+            self._store(ring.path, entries)
+            return
+        # Entries of one source and time go to one thread, which names them in their order.
+        shares: list[list[tuple[str, memoryview]]] = [[] for _ in range(parts)]
+        for entry in entries:
+            shares[crc32(entry[1][_TIME_START : BODY_PREFIX.size]) % parts].append(entry)
+        for share in shares:
+            self._crew.submit(partial(self._store, ring.path, share))
 
-    def _open_pending(self) -> Folder:
-        self._folder.make_folder(PENDING_FOLDER)
-        return Folder(self._folder.path / PENDING_FOLDER)
+    def _store(self, ring: Path, entries: list[tuple[str, memoryview]]) -> None:
+        for pending, body in entries:
+            self._write(ring, pending, body)
+            self._name(pending, body)
 
-    def _stage(self, ring: ClaimedRing, batch: Batch, left: dict[int, bool], renamed: int) -> Iterator[tuple[str, str]]:
-        """Writes the pending files of a batch; yields pending name and stem of each entry without a name."""
-        for position, body in batch:
-            pending = pending_name(ring.ring_id, position)
-            if position < renamed:
-                if position not in left:
-                    continue
-            elif left.get(position, False):
-                continue
-            else:
+    def _append_renamed(self, ring: ClaimedRing, batch: Batch, left: dict[int, bool]) -> None:
+        """The same without hard links: what is below the stage and has no pending name is stored."""
+        staged = ring.staged
+        entries = [
+            (position, pending_name(ring.ring_id, position), body)
+            for position, body in batch
+            if position >= staged or position in left
+        ]
+        for position, pending, body in entries:
+            if position >= staged:
                 if position in left:
                     self._pending.unlink(pending)
-                self._write(ring, pending, body)
-            yield pending, f"{body[0]:03d}_{int.from_bytes(body[_TIME_START : BODY_PREFIX.size], 'little'):020d}"
+                self._write(ring.path, pending, body)
+        ring.stage(batch)
+        for _, pending, body in entries:
+            self._name(pending, body)
 
-    def _write(self, ring: ClaimedRing, name: str, body: memoryview) -> None:
-        descriptor = self._pending.create(name)
+    def _write(self, ring: Path, pending: str, body: memoryview) -> None:
+        """Writes an entry under its pending name."""
+        descriptor = self._pending.create(pending)
         try:
             reference = Reference.of(body)
             if reference is None:
                 # Source and time stand in the frame as they do in the entry, with seven other bytes between.
-                parts: list[bytes | memoryview] = [
-                    npy_header(len(body) - _PREFIX_GROWTH),
-                    body[:1],
-                    body[_TIME_START:],
-                ]
-                size = sum(map(len, parts))
-                if _write_vector(descriptor, parts) != size:
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._pending.path / name))
+                _write_parts(descriptor, [npy_header(len(body) - _PREFIX_GROWTH), body[:1], body[_TIME_START:]])
             else:
-                header = npy_header(reference.size + ENTRY_PREFIX.size)
-                write_all(descriptor, [memoryview(header), body[:1], body[_TIME_START : BODY_PREFIX.size]])
-                for piece in read_spill(ring.path, reference):
-                    write_all(descriptor, [memoryview(piece)])
+                self._write_spilled(descriptor, ring, body, reference)
+        except LogFormatError:
+            self._pending.unlink(pending)
+            raise
         finally:
             os.close(descriptor)
 
-    def _name(self, pending: str, stem: str) -> None:
+    @staticmethod
+    def _write_spilled(descriptor: int, ring: Path, body: memoryview, reference: Reference) -> None:
+        header = npy_header(reference.size + ENTRY_PREFIX.size)
+        _write_parts(descriptor, [header, body[:1], body[_TIME_START : BODY_PREFIX.size]])
+        for piece in read_spill(ring, reference):
+            _write_parts(descriptor, [piece])
+
+    def _name(self, pending: str, body: memoryview) -> None:
         """Gives a staged entry the first free one of its names."""
+        stem = stem_of(body[0], int.from_bytes(body[_TIME_START : BODY_PREFIX.size], "little"))
         repeat = self._repeats.get(stem, 0)
         give = self._link if self._has_links else self._rename
         while not give(pending, f"{stem}_{repeat}{SUFFIX}" if repeat else stem + SUFFIX):
@@ -267,9 +251,20 @@ class NpyStore:
         finally:
             self._page.file.unlock_byte(NAMING_LOCK)
 
+    def _unlink_all(self, names: list[str]) -> None:
+        for name in names:
+            with suppress(FileNotFoundError):  # a predecessor was killed after it had removed this one
+                self._pending.unlink(name)
+
+    def _remove_probes(self) -> None:
+        """Removes what a kill in `_try_link` left. A writer that is just trying is refused, and tries again."""
+        for name in self._pending.names():
+            if name.startswith(PROBE):
+                self._pending.unlink(name)
+
     def _try_link(self) -> bool:
         """Finds out whether the file system has hard links."""
-        probe = f"probe-{os.getpid()}"
+        probe = f"{PROBE}{os.getpid()}-{id(self):x}"
         os.close(self._pending.create(probe))
         try:
             self._pending.link_to(probe, self._pending, f"{probe}-2")
@@ -284,9 +279,6 @@ class NpyStore:
             self._pending.unlink(probe)
 
 
-_PREFIX_GROWTH: Final = BODY_PREFIX.size - ENTRY_PREFIX.size
-
-_write_vector: Callable[[int, list[bytes | memoryview]], int]
 if sys.platform == "win32":  # pragma: no cover (written and type-checked for, not yet run)
 
     def _write_vector(descriptor: int, parts: list[bytes | memoryview]) -> int:

@@ -8,6 +8,7 @@ from typing import Final
 
 from ataraxis_logger._errors import FlushTimeoutError, LoggerStateError
 from ataraxis_logger._live.launch import start_keeper
+from ataraxis_logger._live.leftovers import Leftovers, settle_leftovers
 from ataraxis_logger._live.places import folder_identity, make_state_folder, state_folders
 from ataraxis_logger._live.pressure import PATIENCE_S, Trouble, revive
 from ataraxis_logger._live.producers import close_producer
@@ -65,6 +66,11 @@ class OwnedSession:
         folder: The log folder, as `real_folder` returns it. It must exist.
         settings: How the session is to run.
 
+    Attributes:
+        folder: The log folder.
+        states: Its state folders.
+        leftovers: What a power cut had left in the log folder, and what became of it.
+
     Raises:
         LoggerStateError: Another logger runs on the folder, or the keeper could not be started.
         OSError: The folder is not there, or there is no shared memory.
@@ -73,7 +79,8 @@ class OwnedSession:
     def __init__(self, folder: Path, settings: SessionSettings) -> None:
         self.folder = folder
         self.states = state_folders(folder)
-        self._end = _SessionEnd(folder, self.states, _begin(folder, self.states, settings))
+        page, self.leftovers = _begin(folder, self.states, settings)
+        self._end = _SessionEnd(folder, self.states, page)
         self._finalizer = Finalize(self, self._end.at_exit, exitpriority=_EXIT_PRIORITY)
 
     @property
@@ -105,14 +112,15 @@ class OwnedSession:
             self._end.stop()
 
 
-def _begin(folder: Path, states: tuple[Path, ...], settings: SessionSettings) -> SessionPage:
-    """Takes the folder's lock, describes the session and starts the keeper."""
+def _begin(folder: Path, states: tuple[Path, ...], settings: SessionSettings) -> tuple[SessionPage, Leftovers]:
+    """Takes the folder's lock, clears away what a power cut left, describes the session and starts the keeper."""
     identity = folder_identity(folder)
     page = _own_page(folder, states, settings.storage)
     try:
         _wait_for_last_keeper(page, folder)
         if page.folder_identity != identity:
             page.forget_onsets()
+        leftovers = settle_leftovers(folder, states)
         page.begin(identity)
         page.storage_index = STORAGES.index(settings.storage)
         page.process_count = min(settings.process_count, MAX_WRITERS)
@@ -125,7 +133,7 @@ def _begin(folder: Path, states: tuple[Path, ...], settings: SessionSettings) ->
         page.state = IDLE
         page.close()
         raise
-    return page
+    return page, leftovers
 
 
 def _own_page(folder: Path, states: tuple[Path, ...], storage: str) -> SessionPage:

@@ -8,16 +8,15 @@ from ataraxis_logger._live.npy_store import NpyStore
 from ataraxis_logger._live.session_page import SessionPage
 
 
-def open_store(folder: Path, page: SessionPage) -> Store:
+def open_store(folder: Path, page: SessionPage, threads: int) -> Store:
     """Opens the storage that the session page names, in the log folder.
+
+    Args:
+        folder: The log folder.
+        page: The session page.
+        threads: How many threads may make files; a journal needs none, it is one system call for a thousand records.
 
     Raises:
         OSError: The folder is not there, is not the one the session began with, or refuses to be written to.
     """
-    return NpyStore(folder, page) if page.storage == "npy" else JournalStore(folder, page)
-
-
-def is_parallel(page: SessionPage) -> bool:
-    """Tells whether several threads, each with a store and rings of its own, gain anything."""
-    # Files are made in the kernel, without the interpreter's lock; a journal is one system call for a thousand records.
-    return page.storage == "npy"
+    return NpyStore(folder, page, threads) if page.storage == "npy" else JournalStore(folder, page)

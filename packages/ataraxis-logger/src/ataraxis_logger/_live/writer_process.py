@@ -41,7 +41,7 @@ class WriterProcess:
 
     def kill(self) -> None:
         """Sends SIGKILL (on Windows there is only one way to end a process)."""
-        self._send(signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+        self._send(_SIGKILL)
 
     def join(self, timeout: float | None = None) -> None:
         """Waits until the process has ended, at most so many seconds."""
@@ -55,11 +55,18 @@ class WriterProcess:
             os.kill(self.pid, number)
 
 
-def _exists(pid: int) -> bool:
-    if sys.platform == "win32":  # pragma: no cover (there os.kill would end the process)
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+if sys.platform == "win32":  # pragma: no cover (written and type-checked for, not yet run)
+    _SIGKILL = signal.SIGTERM
+
+    def _exists(_pid: int) -> bool:
+        return False  # os.kill would end the process there
+
+else:
+    _SIGKILL = signal.SIGKILL
+
+    def _exists(pid: int) -> bool:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        return True

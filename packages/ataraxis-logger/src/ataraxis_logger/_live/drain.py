@@ -1,0 +1,158 @@
+"""Moving packages from rings into a store, again and again, whatever the disk says."""
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from ataraxis_logger._errors import LogFormatError
+from ataraxis_logger._live.spill import Reference, spill_path
+from ataraxis_logger._live.stores import open_store
+from ataraxis_shm._errors import RingDamageError
+from ataraxis_shm._system import discard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ataraxis_logger._live.claimed_ring import ClaimedRing, Store
+    from ataraxis_logger._live.session_page import SessionPage, WriterSlot
+    from ataraxis_shm._ring_batch import Batch
+
+_SHORTEST_RETRY_S: Final = 0.02
+_LONGEST_RETRY_S: Final = 0.5
+
+
+class Drain:
+    """Stores what rings hold, and keeps trying when the disk refuses.
+
+    A store that was refused something is closed, and the next attempt opens another one, as after a kill. So there is
+    one way back, and it is the one that the kill tests take thousands of times.
+
+    Args:
+        page: The session page.
+        slot: The writer's slot in it.
+        threads: How many threads may make files.
+    """
+
+    def __init__(self, page: "SessionPage", slot: "WriterSlot", threads: int) -> None:
+        self._page = page
+        self._slot = slot
+        self._folder = page.folder
+        self._threads = threads
+        self._store: Store | None = None
+        self._unclaimed: set[ClaimedRing] = set()
+        self._claimed: set[ClaimedRing] = set()
+        self._retry_at = 0.0
+        self._retry_after = _SHORTEST_RETRY_S
+
+    def add(self, ring: "ClaimedRing") -> None:
+        """Takes up a ring: what an earlier writer left of it is cleared away first."""
+        self._unclaimed.add(ring)
+
+    def remove(self, ring: "ClaimedRing") -> None:
+        """Forgets a ring that is done with."""
+        self._unclaimed.discard(ring)
+        if ring in self._claimed:
+            self._claimed.discard(ring)
+            if self._store is not None:
+                self._store.release(ring)
+
+    def turn(self, rings: "Iterable[ClaimedRing]") -> int:
+        """Stores a batch of each ring that holds anything.
+
+        Returns:
+            How many packages were stored; 0 also when the disk refused, or refused a moment ago.
+        """
+        if self._retry_at > time.monotonic():
+            return 0
+        try:
+            store = self._open()
+            batches = [(ring, batch) for ring in rings if (batch := self._append(store, ring)) is not None]
+            if batches:
+                store.commit()
+        except OSError as error:
+            self._refuse(error)
+            return 0
+        for ring, batch in batches:
+            self._advance(store, ring, batch)
+        self._accept()
+        return sum(len(batch) for _, batch in batches)
+
+    def sync(self) -> None:
+        """Forces what was stored to the drive."""
+        if self._store is not None:
+            try:
+                self._store.sync()
+            except OSError as error:
+                self._refuse(error)
+
+    def close(self) -> None:
+        """Ends the store; a refusal is reported and changes nothing about what was stored."""
+        try:
+            self._close_store()
+        except OSError as error:
+            self._page.report_error(f"unable to end the log properly: {error}")
+
+    def _open(self) -> "Store":
+        if self._store is None:
+            self._store = open_store(self._folder, self._page, self._threads)
+        for ring in list(self._unclaimed):
+            self._store.claim(ring)
+            self._unclaimed.discard(ring)
+            self._claimed.add(ring)
+        return self._store
+
+    def _append(self, store: "Store", ring: "ClaimedRing") -> "Batch | None":
+        """Hands a ring's next batch to the store, or nothing when there is none or it is damaged."""
+        if not ring.consumer.backlog:
+            return None
+        try:
+            batch = ring.take(store.batch_records)
+        except RingDamageError as damage:
+            self._give_up(ring, damage.resume, str(damage))
+            return None
+        if not batch.positions:
+            return None
+        try:
+            store.append(ring, batch)
+        except LogFormatError as damage:
+            self._give_up(ring, batch.end, str(damage))
+            return None
+        return batch
+
+    def _advance(self, store: "Store", ring: "ClaimedRing", batch: "Batch") -> None:
+        spilled = Reference.of(next(iter(batch))[1]) if len(batch) == 1 else None
+        ring.advance(batch)
+        store.settle(ring, batch)
+        if spilled is not None:
+            discard(spill_path(ring.path, spilled.number))
+
+    def _give_up(self, ring: "ClaimedRing", position: int, reason: str) -> None:
+        """Skips what can never be stored. Memory has to be altered by somebody else for this to happen."""
+        ring.skip(position)
+        self._slot.damaged += 1
+        self._page.report_error(f"skipped damaged data: {reason}")
+
+    def _refuse(self, error: OSError) -> None:
+        """Notes a refusal where the producers see it, and waits a little longer each time."""
+        slot = self._slot
+        if not slot.refused_since:
+            slot.refused_since = time.monotonic_ns()
+        slot.refused_code = error.errno or 0
+        self._page.report_error(str(error))
+        self._retry_at = time.monotonic() + self._retry_after
+        self._retry_after = min(2 * self._retry_after, _LONGEST_RETRY_S)
+        with suppress(OSError):  # the refusal that matters is the first one
+            self._close_store()
+
+    def _accept(self) -> None:
+        if self._retry_at:
+            self._retry_at = 0.0
+            self._retry_after = _SHORTEST_RETRY_S
+            self._slot.refused_since = 0
+
+    def _close_store(self) -> None:
+        store, self._store = self._store, None
+        self._unclaimed |= self._claimed
+        self._claimed.clear()
+        if store is not None:
+            store.close()

@@ -1,0 +1,86 @@
+"""Pending files whose ring is gone: what a power cut leaves, when the rings in memory went with it."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from ataraxis_logger._entry import ENTRY_PREFIX, stem_of
+from ataraxis_logger._formats.npy import HEADER_SIZE, SUFFIX, parse_npy
+from ataraxis_logger._live.npy_store import PENDING_FOLDER, PROBE, parse_pending
+from ataraxis_logger._live.places import ring_paths
+from ataraxis_shm._errors import RingFormatError
+from ataraxis_shm._ring_consumer import RingConsumer
+
+
+class Leftovers(NamedTuple):
+    """What was found in a log folder's pending files.
+
+    Attributes:
+        recovered: Entries that were complete and got their names.
+        torn: Names of files that were not, and were removed.
+    """
+
+    recovered: int = 0
+    torn: tuple[str, ...] = ()
+
+
+def settle_leftovers(folder: Path, states: tuple[Path, ...]) -> Leftovers:
+    """Gives complete pending entries their names and removes torn ones, unless their ring is there to tell better.
+
+    The caller holds the owner's lock, and no writer is at work.
+    """
+    pending = folder / PENDING_FOLDER
+    try:
+        names = sorted(os.listdir(pending))  # noqa: PTH208  # names are all it takes
+    except FileNotFoundError:
+        return Leftovers()
+    rings = _ring_ids(states)
+    recovered, torn = 0, []
+    for name in names:
+        parsed = parse_pending(name)
+        path = pending / name
+        if name.startswith(PROBE):
+            path.unlink()
+        if parsed is None or parsed[0] in rings:
+            continue
+        if path.stat().st_nlink == 1:
+            if _give_name(path, folder):
+                recovered += 1
+                continue
+            torn.append(name)
+        path.unlink()
+    with suppress(OSError):  # those of living rings are in it
+        pending.rmdir()
+    return Leftovers(recovered, tuple(torn))
+
+
+def _ring_ids(states: tuple[Path, ...]) -> set[int]:
+    found = set()
+    for path in ring_paths(states):
+        try:
+            with RingConsumer.attach(path) as ring:
+                found.add(ring.ring_id)
+        except (FileNotFoundError, RingFormatError):
+            continue
+    return found
+
+
+def _give_name(path: Path, folder: Path) -> bool:
+    """Moves a pending entry to the first free one of its names; False when it is torn."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEADER_SIZE + ENTRY_PREFIX.size)
+        layout = parse_npy(head)
+    except ValueError:
+        return False
+    # A power cut may leave the file's name without its bytes: its size is what was written last.
+    if layout.size < ENTRY_PREFIX.size or path.stat().st_size != layout.offset + layout.size:
+        return False
+    source, time_stamp = ENTRY_PREFIX.unpack_from(head, layout.offset)
+    repeat = 0
+    while (name := folder / f"{stem_of(source, time_stamp, repeat)}{SUFFIX}").exists():
+        repeat += 1
+    # Not linked: this is the only process at work, and the file system may have no hard links.
+    path.rename(name)
+    return True

@@ -1,0 +1,226 @@
+"""What every storage promises: stored once, in order, whatever was interrupted and however often it is repeated."""
+
+import errno
+import itertools
+import os
+import struct
+
+import pytest
+
+from ataraxis_logger._formats.journal import BODY_PREFIX
+from ataraxis_logger._live import npy_store
+from ataraxis_logger._live.claimed_ring import ClaimedRing, stored_count
+from ataraxis_logger._live.folder import Folder
+from ataraxis_logger._live.journal_store import JournalStore
+from ataraxis_logger._live.npy_store import NpyStore
+from ataraxis_logger._live.places import folder_identity
+from ataraxis_logger._live.session_page import SessionPage
+from ataraxis_shm import RingConsumer, RingProducer
+from ataraxis_shm.testing import killed_at
+from live_helpers import numbers_of, read_log
+
+
+class LinklessFolder(Folder):
+    """A folder on a file system without hard links."""
+
+    def link_to(self, name, target, new):  # noqa: ARG002  # as the original's
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+def open_npy(folder, page):
+    return NpyStore(folder, page)
+
+
+def open_npy_with_threads(folder, page):
+    npy_store._SMALLEST_PART = 1  # so that the few records of a test are shared out
+    return NpyStore(folder, page, threads=3)
+
+
+def open_npy_without_links(folder, page):
+    npy_store.Folder = LinklessFolder
+    try:
+        store = NpyStore(folder, page)
+    finally:
+        npy_store.Folder = Folder
+    assert not store._has_links
+    return store
+
+
+def open_journal(folder, page):
+    return JournalStore(folder, page)
+
+
+STORES = [open_npy, open_npy_with_threads, open_npy_without_links, open_journal]
+MODULES = ("npy_store", "journal_store", "claimed_ring", "folder")
+
+
+@pytest.fixture(params=STORES, ids=lambda opener: opener.__name__)
+def opener(request):
+    return request.param
+
+
+class Bench:
+    """A log folder, its session page and one ring with numbered records."""
+
+    def __init__(self, folder):
+        self.log = folder / "log"
+        self.state = folder / "state"
+        self.log.mkdir(parents=True)
+        self.state.mkdir()
+        page = SessionPage.provide(self.state, self.log, "npy")
+        page.folder_identity = folder_identity(self.log)
+        page.close()
+        self.producer = RingProducer.create(self.state / "a.ring", 1 << 16)
+        self.count = 0
+
+    def put(self, count, *, per_stamp=3):
+        for _ in range(count):
+            prefix = BODY_PREFIX.pack(1, 0, self.count // per_stamp + 1)
+            self.producer.put(prefix, struct.pack("<I", self.count))
+            self.count += 1
+
+    def numbers(self):
+        return numbers_of(read_log(self.log).get(1, []))
+
+    def close(self):
+        self.producer.close()
+
+
+@pytest.fixture
+def bench(tmp_path):
+    bench = Bench(tmp_path)
+    yield bench
+    bench.close()
+
+
+class Attached:
+    """A store and a claimed ring, as a writer holds them."""
+
+    def __init__(self, bench_state, log, opener):
+        self.page = SessionPage.attach(bench_state)
+        self.consumer = RingConsumer.attach(bench_state / "a.ring")
+        assert self.consumer.claim()
+        self.ring = ClaimedRing(self.consumer)
+        self.store = opener(log, self.page)
+        self.store.claim(self.ring)
+
+    def store_one(self, max_records=2048, *, advance=True):
+        batch = self.ring.take(max_records)
+        if not batch.positions:
+            return 0
+        self.store.append(self.ring, batch)
+        self.store.commit()
+        if advance:
+            self.ring.advance(batch)
+            self.store.settle(self.ring, batch)
+        return len(batch)
+
+    def store_all(self, max_records=2048):
+        while self.store_one(max_records):
+            pass
+
+    def close(self):
+        self.store.close()
+        self.consumer.close()
+        self.page.close()
+
+
+def test_batches_are_stored_once_and_in_order(bench, opener):
+    attached = Attached(bench.state, bench.log, opener)
+    for count in (1, 7, 100, 3):
+        bench.put(count)
+        attached.store_all()
+    assert stored_count(attached.consumer) == bench.count
+    attached.close()
+    assert bench.numbers() == list(range(bench.count))
+    assert [path.name for path in bench.log.glob(".*")] == []
+
+
+def test_a_batch_that_was_not_advanced_past_is_kept_once(bench, opener):
+    bench.put(50)
+    for _ in range(3):
+        attached = Attached(bench.state, bench.log, opener)
+        attached.store_one(advance=False)
+        assert stored_count(attached.consumer) == 0
+        bench.put(5)
+        attached.close()
+    attached = Attached(bench.state, bench.log, opener)
+    attached.store_all()
+    assert stored_count(attached.consumer) == bench.count == 65
+    attached.close()
+    assert bench.numbers() == list(range(65))
+
+
+def test_many_entries_of_one_time_stay_in_order(bench, opener):
+    attached = Attached(bench.state, bench.log, opener)
+    for _ in range(5):
+        bench.put(60, per_stamp=10_000)
+        attached.store_one(40)
+        attached.close()
+        attached = Attached(bench.state, bench.log, opener)
+    attached.store_all()
+    attached.close()
+    assert bench.numbers() == list(range(300))
+
+
+def test_another_folder_in_the_place_of_the_log_is_not_written_to(bench, opener, tmp_path):
+    attached = Attached(bench.state, bench.log, opener)
+    bench.put(10)
+    bench.log.rename(tmp_path / "moved")
+    with pytest.raises(FileNotFoundError):
+        attached.store_one()
+    bench.log.mkdir()
+    with pytest.raises(FileNotFoundError, match="another folder"):
+        attached.store_one()
+    assert not any(bench.log.iterdir())
+    attached.store.close()
+    attached.consumer.close()
+    bench.log.rmdir()
+    (tmp_path / "moved").rename(bench.log)
+    again = Attached(bench.state, bench.log, opener)
+    again.store_all()
+    again.close()
+    assert bench.numbers() == list(range(10))
+
+
+def _store_in_two_batches(tally, state, log, opener):
+    attached = Attached(state, log, opener)
+    for _ in range(2):
+        attached.store_one(4)
+        tally.add()
+    attached.close()
+
+
+def _kill_and_recover(folder, opener, module, step):
+    """Returns whether the process was killed before it came to its end."""
+    bench = Bench(folder)
+    bench.put(8)
+    victim = killed_at(step, f"ataraxis_logger._live.{module}", _store_in_two_batches, bench.state, bench.log, opener)
+    bench.put(2)
+    attached = Attached(bench.state, bench.log, opener)
+    attached.store_all()
+    assert stored_count(attached.consumer) == 10
+    attached.close()
+    bench.close()
+    assert bench.numbers() == list(range(10)), f"killed at line {step} of {module}"
+    assert [path.name for path in bench.log.glob(".*")] == []
+    return victim.was_killed
+
+
+@pytest.mark.kill
+@pytest.mark.parametrize("module", MODULES)
+def test_a_kill_at_many_lines_loses_and_doubles_nothing(tmp_path, opener, module):
+    # A stride that shares no factor with the loops over a batch's records meets their lines in turn.
+    for step in itertools.count(1, 13):
+        if not _kill_and_recover(tmp_path / str(step), opener, module, step):
+            break
+
+
+@pytest.mark.kill
+@pytest.mark.torture
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("module", MODULES)
+def test_a_kill_at_any_line_loses_and_doubles_nothing(tmp_path, opener, module):
+    for step in itertools.count(1):
+        if not _kill_and_recover(tmp_path / str(step), opener, module, step):
+            break
