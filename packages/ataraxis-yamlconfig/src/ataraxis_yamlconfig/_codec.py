@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ataraxis_yamlconfig._document.read import MAX_DEPTH
@@ -24,6 +25,8 @@ NATIVE_SCALARS = frozenset((type(None), bool, int, float, str))
 
 MAX_WRITTEN_DEPTH = MAX_DEPTH - 50
 """Values may nest so deep; what a value itself becomes (an array in lists) has the rest of what is read."""
+
+_MOST_WARNINGS = 20
 
 # Where several members of a union can read a value, the lowest rank does.
 RANK_ENUM, RANK_NATIVE, RANK_CLASS, RANK_STRUCTURE, RANK_PARSED, RANK_ANY = range(6)
@@ -49,7 +52,7 @@ class Run:
     strict: bool = False
     where: Callable[[list[Any]], str] = field(default=lambda _: "<tree>")
     file_path: Any = None
-    inexact: list[str] = field(default_factory=list)
+    inexact: dict[str, str] = field(default_factory=dict)
     codecs: dict[type, Codec] = field(default_factory=dict)
 
     def descend(self) -> list[Any]:
@@ -76,17 +79,21 @@ class Run:
 
     def note_inexact(self, value: Any, expected: str) -> None:
         """Remember that the value at hand will not read back as it was."""
-        self.inexact.append(
-            f"{field_path(self.path)}: {shortened(value)} of type {type_name(value)} is written as its nearest YAML "
-            f"value, since reading it as {expected[:200]} will not restore it; annotate the field with the exact type"
+        self._note(
+            f"{shortened(value)} of type {type_name(value)} is written as its nearest YAML value, since reading it as "
+            f"{expected[:200]} will not restore it; annotate the field with the exact type"
         )
 
     def note_lost_variable(self) -> None:
         """Remember that an InitVar had a value which nobody kept."""
-        self.inexact.append(
-            f"{field_path(self.path)}: the value of an InitVar is not kept by the instance, so the file does not hold "
-            f"it and loading takes its default; keep it in a field, or set it as an attribute in __post_init__"
+        self._note(
+            "the value of an InitVar is not kept by the instance, so the file does not hold it and loading takes its "
+            "default; keep it in a field, or set it as an attribute in __post_init__"
         )
+
+    def _note(self, message: str) -> None:
+        """Keep one message per place, the first."""
+        self.inexact.setdefault(field_path(self.path), message)
 
     def field_error(self, message: str, *more: Any) -> YamlFieldError:
         """Make the error for a field that is missing or unknown; ``more`` leads on from the path at hand."""
@@ -94,9 +101,12 @@ class Run:
         return YamlFieldError(f"{self.where(path)}: {field_path(path)}: {message}")
 
     def warn(self, stacklevel: int) -> None:
-        """Give one warning per value, at the line of the caller."""
-        for message in self.inexact:
-            warnings.warn(message, YamlTypeWarning, stacklevel=stacklevel + 1)
+        """Give one warning per value, up to a bound, at the line of the caller."""
+        for place, message in islice(self.inexact.items(), _MOST_WARNINGS):
+            warnings.warn(f"{place}: {message}", YamlTypeWarning, stacklevel=stacklevel + 1)
+        more = len(self.inexact) - _MOST_WARNINGS
+        if more > 0:
+            warnings.warn(f"$: and {more} more values like these", YamlTypeWarning, stacklevel=stacklevel + 1)
 
     def no_equivalent(self, value: Any, reason: str = "") -> YamlEncodeError:
         """Make the error for a value that YAML cannot hold."""

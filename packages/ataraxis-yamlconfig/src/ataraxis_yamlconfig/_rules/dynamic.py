@@ -43,7 +43,7 @@ def encode_any(value: Any, run: Run) -> Any:
     if kind is list:
         return _encode_list(value, run)
     if kind is dict:
-        return _encode_dict(value, run)
+        return encode_mapping(value, encode_any_key, encode_any, run)
     if kind is set:
         return {frozen_key(encode_any(item, run)) for item in value}
     codec = run.codec_of(kind)
@@ -64,15 +64,25 @@ def _encode_list(value: list[Any], run: Run) -> list[Any]:
     return result
 
 
-def _encode_dict(value: dict[Any, Any], run: Run) -> dict[Any, Any]:
+def encode_mapping(
+    mapping: Mapping[Any, Any],
+    encode_key: Callable[[Any, Run], Any],
+    encode_value: Callable[[Any, Run], Any],
+    run: Run,
+) -> dict[Any, Any]:
+    """Encode the items of a mapping, keeping the path current.
+
+    Raises:
+        YamlEncodeError: Two keys are written alike, so that one value would be lost.
+    """
     path = run.descend()
-    result = {}
-    for key, item in value.items():
+    result: dict[Any, Any] = {}
+    for key, item in mapping.items():
         path[-1] = key
-        result[encode_any_key(key, run)] = encode_any(item, run)
-    if len(result) != len(value):
-        path.pop()
-        raise run.no_equivalent(value, "two of its keys are written alike")
+        plain_key = encode_key(key, run)
+        if plain_key in result:
+            raise run.no_equivalent(key, "another key of the same mapping is written like it")
+        result[plain_key] = encode_value(item, run)
     path.pop()
     return result
 
@@ -94,7 +104,7 @@ def _encode_relative(value: Any, run: Run) -> Any:
         if isinstance(value, base):
             return convert(value)
     if isinstance(value, Mapping):
-        return _encode_dict(dict(value), run)
+        return encode_mapping(value, encode_any_key, encode_any, run)
     if isinstance(value, AbstractSet):
         return encode_any(set(value), run)
     if isinstance(value, Sequence):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from ataraxis_yamlconfig._codec import NATIVE_SCALARS, RANK_NATIVE, Codec, Run
@@ -10,7 +11,7 @@ from ataraxis_yamlconfig._rules.dynamic import encode_misfit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NOT_OF_THE_TYPE = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError)
+NOT_OF_THE_TYPE = (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, re.error)
 """What constructors of the standard library raise for a text that is not theirs."""
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 from ataraxis_yamlconfig._codec import RANK_PARSED, RANK_STRUCTURE, Codec, Run
 from ataraxis_yamlconfig._document.keys import frozen_key, thawed_key
 from ataraxis_yamlconfig._rules.containers import all_native
-from ataraxis_yamlconfig._rules.dynamic import ANY, encode_any_key, encode_misfit
+from ataraxis_yamlconfig._rules.dynamic import ANY, encode_any_key, encode_mapping, encode_misfit
 from ataraxis_yamlconfig._same import same
 
 if TYPE_CHECKING:
@@ -62,7 +62,10 @@ def _mapping_codec(kind: Any, key: Codec, value: Codec, factory: Any) -> Codec:
             run.note_inexact(instance, f"{name} with another default_factory")
         if value.native and key.native and all_native(instance) and all_native(instance.values()):
             return dict(instance)
-        return _encode_items(instance, key, value, run)
+        return encode_mapping(instance, encode_key, value.encode, run)
+
+    def encode_key(name: Any, run: Run) -> Any:
+        return encode_any_key(name, run) if key is ANY else _encoded_key(name, key, run)
 
     def fits(instance: Any) -> bool:
         return type(instance) is kind and all(map(key.fits, instance)) and all(map(value.fits, instance.values()))
@@ -79,27 +82,12 @@ def _mapping_codec(kind: Any, key: Codec, value: Codec, factory: Any) -> Codec:
     )
 
 
-def _encode_items(mapping: dict[Any, Any], key: Codec, value: Codec, run: Run) -> dict[Any, Any]:
-    path = run.descend()
-    result = {}
-    for name, item in mapping.items():
-        path[-1] = name
-        plain_name = _encoded_key(name, key, run)
-        if plain_name in result:
-            raise run.no_equivalent(mapping, "two of its keys are written alike")
-        result[plain_name] = value.encode(item, run)
-    path.pop()
-    return result
-
-
 def _encoded_key(name: Any, key: Codec, run: Run) -> Any:
     """Encode a key; as a key a tuple reads back exactly, whatever the annotation."""
-    if key is ANY:
-        return encode_any_key(name, run)
     attempt = run.aside()
     plain = frozen_key(key.encode(name, attempt))
     if attempt.inexact and not same(_decoded_key(plain, key, attempt), name):
-        run.inexact += attempt.inexact
+        run.inexact |= attempt.inexact
     return plain
 
 

@@ -78,7 +78,7 @@ def _union_codec(members: list[Codec]) -> Codec:
 
 
 def _settled(plain: Any, attempt: Run, run: Run) -> Any:
-    run.inexact += attempt.inexact
+    run.inexact |= attempt.inexact
     return plain
 
 
