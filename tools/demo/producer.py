@@ -14,6 +14,7 @@ from signals import SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from multiprocessing.synchronize import Barrier
 
     from rig_config import SourceConfig
 
@@ -25,6 +26,7 @@ SAMPLE_HEAD = struct.Struct("<Qq")
 LIVE = np.dtype([("sent", "<u8"), ("lateness_us", "<f8"), ("value", "<f8")])
 RESULT = np.dtype([("done", "?"), ("sent", "<u8"), ("digest", "u1", 32)])
 ORPHAN_CHECK_EVERY = 256
+READY_TIMEOUT_S = 60.0
 NS = 1_000_000_000
 
 
@@ -36,13 +38,14 @@ class Shared(NamedTuple):
     results: SharedMemoryArray
 
 
-def produce(index: int, config: SourceConfig, log: LogSource, shared: Shared, start_ns: int) -> None:
+def produce(index: int, config: SourceConfig, log: LogSource, shared: Shared, ready: Barrier) -> None:
     """Sample until the stop element is set or the main process is gone, then leave sum and digest."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends Ctrl-C to everyone; the main process decides
     sample = SIGNALS[config.signal]
     digest = hashlib.sha256()
     sent = 0
-    for lateness_ns in ticks(config.rate_hz, start_ns, stop_asked(shared.stop)):
+    ready.wait(READY_TIMEOUT_S)
+    for lateness_ns in ticks(config.rate_hz, stop_asked(shared.stop)):
         values = sample()
         payload = SAMPLE_HEAD.pack(sent, lateness_ns) + struct.pack(f"<{len(values)}d", *values)
         log.log(payload)
@@ -52,8 +55,9 @@ def produce(index: int, config: SourceConfig, log: LogSource, shared: Shared, st
     shared.results.write_data(index, (True, sent, np.frombuffer(digest.digest(), dtype=np.uint8)))
 
 
-def ticks(rate_hz: float, start_ns: int, stop: Callable[[], bool]) -> Iterator[int]:
-    """Yield at `rate_hz` from `start_ns` (monotonic clock) on: how late (ns) each tick came."""
+def ticks(rate_hz: float, stop: Callable[[], bool]) -> Iterator[int]:
+    """Yield at `rate_hz`: how late (ns, monotonic clock) each tick came."""
+    start_ns = time.monotonic_ns()
     period_ns = NS / rate_hz
     number = 0
     while not stop():

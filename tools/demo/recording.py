@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ataraxis_data_structures import DataLogger
 
-START_DELAY_NS = NS // 2  # so that all producers are imported and waiting when the common start comes
+START_TIMEOUT_S = 60.0  # for spawned producers to import what they need
 REFRESH_S = 0.2
 JOIN_TIMEOUT_S = 30.0
 
@@ -47,10 +47,9 @@ def record(config: RigConfig, logger: DataLogger, interrupted: threading.Event) 
         RecordingError: A producer ended before it was asked to.
     """
     with shared_arrays(len(config.sources)) as shared:
-        start_ns = time.monotonic_ns() + START_DELAY_NS
-        producers = start_producers(config, logger, shared, start_ns)
+        producers = start_producers(config, logger, shared)
         try:
-            end_ns = start_ns + round(config.duration_s * NS)
+            end_ns = time.monotonic_ns() + round(config.duration_s * NS)
             while (left_ns := end_ns - time.monotonic_ns()) > 0 and not interrupted.is_set():
                 if not all(producer.is_alive() for producer in producers):
                     break
@@ -64,16 +63,25 @@ def record(config: RigConfig, logger: DataLogger, interrupted: threading.Event) 
         return collect(config, shared.results, producers)
 
 
-def start_producers(config: RigConfig, logger: DataLogger, shared: Shared, start_ns: int) -> list[SpawnProcess]:
-    """Spawn one process a source; Ctrl-C is held back from them until they ignore it themselves."""
+def start_producers(config: RigConfig, logger: DataLogger, shared: Shared) -> list[SpawnProcess]:
+    """Spawn one process a source and wait until all are ready, so that they begin together.
+
+    Ctrl-C is held back from them until they ignore it themselves.
+    """
     context = multiprocessing.get_context("spawn")
+    ready = context.Barrier(len(config.sources) + 1)
     producers = [
-        context.Process(target=produce, args=(index, source, logger.source(source.source_id), shared, start_ns))
+        context.Process(target=produce, args=(index, source, logger.source(source.source_id), shared, ready))
         for index, source in enumerate(config.sources)
     ]
     with sigint_held_back():
         for producer in producers:
             producer.start()
+    try:
+        ready.wait(START_TIMEOUT_S)
+    except threading.BrokenBarrierError:
+        shared.stop.write_data(0, 1)
+        raise RecordingError(f"not all producers were ready within {START_TIMEOUT_S:.0f} s") from None
     return producers
 
 

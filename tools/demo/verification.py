@@ -12,11 +12,14 @@ from producer import SAMPLE_HEAD
 from ataraxis_data_structures import LogArchiveReader, find_log_archive
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
     from recording import Sent
     from rig_config import SourceConfig
+
+    from ataraxis_data_structures import LogMessage
 
 GAP_PERIODS = 5  # an interval this many sampling periods long is marked as a gap
 
@@ -36,7 +39,7 @@ class SourceResult:
     @property
     def rate_hz(self) -> float:
         """Samples a second over the whole recording."""
-        seconds = (self.times_us[-1] - self.times_us[0]) / 1e6 if self.read > 1 else 0.0
+        seconds = float(self.times_us[-1] - self.times_us[0]) / 1e6 if self.read > 1 else 0.0
         return (self.read - 1) / seconds if seconds else 0.0
 
     @property
@@ -54,17 +57,26 @@ class SourceResult:
         return float(np.percentile(self.intervals_us, percent)) if self.read > 1 else float("nan")
 
 
+def messages_of(log_folder: Path, source_id: int) -> Iterator[LogMessage]:
+    """Every message of a source; none when it has no archive because nothing of it was recorded."""
+    try:
+        archive = find_log_archive(log_folder, source_id)
+    except FileNotFoundError:
+        return
+    with LogArchiveReader(archive) as reader:
+        yield from reader
+
+
 def verify_source(log_folder: Path, config: SourceConfig, sent: Sent) -> SourceResult:
     """Read the source's archive and compare digests; numbers inside the samples say what is lost or doubled."""
     digest = hashlib.sha256()
     numbers: list[int] = []
     times_us: list[int] = []
-    with LogArchiveReader(find_log_archive(log_folder, config.source_id)) as reader:
-        for message in reader:
-            payload = message.payload.tobytes()
-            digest.update(payload)
-            numbers.append(SAMPLE_HEAD.unpack_from(payload)[0])
-            times_us.append(int(message.timestamp_us))
+    for message in messages_of(log_folder, config.source_id):
+        payload = message.payload.tobytes()
+        digest.update(payload)
+        numbers.append(SAMPLE_HEAD.unpack_from(payload)[0])
+        times_us.append(int(message.timestamp_us))
     distinct = set(numbers)
     return SourceResult(
         config=config,

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 from ataraxis_logger._version import __version__
 
 if TYPE_CHECKING:
-    from ataraxis_logger._archive.compress import ArchiveReport, assemble_log_archives, compress_npy_logs
+    from ataraxis_logger._archive.compress import (
+        ArchiveReport,
+        assemble_log_archives,
+        compress_logs,
+        compress_npy_logs,
+    )
     from ataraxis_logger._archive.discover import discover_log_archives, find_log_archive, read_archive_message_count
     from ataraxis_logger._archive.manifest import ManifestReport, verify_manifest, write_manifest
     from ataraxis_logger._archive.reader import LogArchiveReader, LogMessage
@@ -42,9 +47,9 @@ if TYPE_CHECKING:
     from ataraxis_logger._logger import DataLogger
     from ataraxis_logger._package import LogPackage
     from ataraxis_logger._source import LogSource
-    from ataraxis_logger.dask_frames import read_sessions
-    from ataraxis_logger.parquet import export_parquet
-    from ataraxis_logger.plot import plot_log
+    from ataraxis_logger.dask_frames import read_sessions as read_sessions
+    from ataraxis_logger.parquet import export_parquet as export_parquet
+    from ataraxis_logger.plot import plot_log as plot_log
 
 _HOMES = {
     "ArchiveBusyError": "_errors",
@@ -78,6 +83,7 @@ _HOMES = {
     "SettingValueError": "_errors",
     "VerifyReport": "_archive.verify",
     "assemble_log_archives": "_archive.compress",
+    "compress_logs": "_archive.compress",
     "compress_npy_logs": "_archive.compress",
     "discover_log_archives": "_archive.discover",
     "export_parquet": "parquet",
@@ -92,6 +98,7 @@ _HOMES = {
     "write_manifest": "_archive.manifest",
 }
 
+# The functions of the extras are left out: a star import must not need what is not installed.
 __all__ = [
     "ArchiveBusyError",
     "ArchiveError",
@@ -125,13 +132,11 @@ __all__ = [
     "VerifyReport",
     "__version__",
     "assemble_log_archives",
+    "compress_logs",
     "compress_npy_logs",
     "discover_log_archives",
-    "export_parquet",
     "find_log_archive",
-    "plot_log",
     "read_archive_message_count",
-    "read_sessions",
     "read_statistics",
     "recover_logs",
     "verify_log",

@@ -110,6 +110,10 @@ def compress_npy_logs(  # noqa: PLR0913, PLR0917  # the signature of the 3.x lin
     return archive_folder(Path(log_directory), options)
 
 
+# The same function under the name that fits both storages; the longer one is the 3.x line's.
+compress_logs = compress_npy_logs
+
+
 def assemble_log_archives(  # noqa: PLR0913  # the signature of the 7.x line
     log_directory: Path | str,
     max_workers: int | None = None,
