@@ -11,9 +11,13 @@ from ataraxis_shm import (
     RingFullError,
     RingProducer,
     ShmError,
+    _ring_create,
     frame_size,
+    remove_unfinished_rings,
     scan_frames,
 )
+from ataraxis_shm._registry import open_file
+from ataraxis_shm._ring_layout import PRODUCER_LOCK, write_header
 from ring_helpers import ring, take, take_all
 
 
@@ -421,3 +425,56 @@ def test_attach_refuses_what_is_no_ring(tmp_path):
             RingConsumer.attach(path)
         assert isinstance(caught.value, ValueError)
         path.unlink()  # so that the next try is another file for the registry
+
+
+def test_more_lengths_than_either_end_remembers(tmp_path):
+    with ring(tmp_path, 1 << 14) as (producer, consumer):
+        for length in (*range(2100), *range(0, 2100, 700)):
+            producer.put(bytes(length))
+            assert take_all(consumer) == [bytes(length)]
+
+
+def test_a_creator_whose_unfinished_ring_was_swept_begins_again(tmp_path, monkeypatch):
+    write_header = _ring_create.write_header
+    swept = []
+
+    def sweep_first(memory, header):
+        write_header(memory, header)
+        if not swept:
+            swept.extend(tmp_path.iterdir())
+            swept[0].unlink()
+
+    monkeypatch.setattr(_ring_create, "write_header", sweep_first)
+    with RingProducer.create(tmp_path / "a.ring", 4096) as producer:
+        producer.put(b"x")
+    assert len(swept) == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.ring"]
+
+
+def test_a_creator_that_is_swept_again_and_again_gives_up(tmp_path, monkeypatch):
+    def sweep(*_):
+        for entry in tmp_path.iterdir():
+            entry.unlink()
+
+    monkeypatch.setattr(_ring_create, "write_header", lambda memory, header: (write_header(memory, header), sweep()))
+    with pytest.raises(FileNotFoundError):
+        RingProducer.create(tmp_path / "a.ring", 4096)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sweeping_spares_who_is_at_work_and_who_was_faster(tmp_path, monkeypatch):
+    locked = open_file(tmp_path / ".busy.ring.0.new", create=True)
+    assert locked.try_lock_byte(PRODUCER_LOCK)
+    (tmp_path / ".dead.ring.0.new").touch()
+    (tmp_path / "whole.ring").touch()
+    remove_unfinished_rings(tmp_path)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [".busy.ring.0.new", "whole.ring"]
+    locked.close()
+
+    def vanished(path, **_):
+        path.unlink()
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(_ring_create, "open_file", vanished)
+    remove_unfinished_rings(str(tmp_path))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["whole.ring"]
