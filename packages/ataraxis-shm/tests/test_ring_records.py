@@ -1,5 +1,6 @@
 """One process: what is put is read, in order, once, wherever it lies in the ring."""
 
+import errno
 import pickle
 import queue
 
@@ -478,3 +479,10 @@ def test_sweeping_spares_who_is_at_work_and_who_was_faster(tmp_path, monkeypatch
     monkeypatch.setattr(_ring_create, "open_file", vanished)
     remove_unfinished_rings(str(tmp_path))
     assert [entry.name for entry in tmp_path.iterdir()] == ["whole.ring"]
+
+
+def test_too_little_space_is_told_at_once_and_leaves_nothing(tmp_path):
+    with pytest.raises(OSError, match="bytes are free") as caught:
+        RingProducer.create(tmp_path / "a.ring", 1 << 60)
+    assert caught.value.errno == errno.ENOSPC
+    assert list(tmp_path.iterdir()) == []

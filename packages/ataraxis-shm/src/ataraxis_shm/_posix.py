@@ -63,8 +63,11 @@ def allocate(fd: int, size: int) -> None:
     """Extends a file to `size` bytes whose space is taken, so that writing to its mapping cannot fail.
 
     Large files are taken in steps: tmpfs starts a request over when a signal arrives, so one huge request under a
-    profiler's timer might never end.
+    profiler's timer might never end. What cannot fit is refused before the first step: taking what is there and giving
+    it back would take long, and the space away from everybody else meanwhile.
     """
+    if size > free_space(fd):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     for start in range(0, size, _RESERVE_STEP):
         _allocate_part(fd, start, min(_RESERVE_STEP, size - start))
 
