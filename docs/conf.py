@@ -28,6 +28,7 @@ default_role = "py:obj"
 autodoc_member_order = "bysource"
 autodoc_class_signature = "mixed"
 autodoc_preserve_defaults = True
+autodoc_mock_imports = ["dask", "distributed", "isal", "matplotlib", "pandas", "pyarrow"]  # of the logger's extras
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
