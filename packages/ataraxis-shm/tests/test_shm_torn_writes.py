@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import random
 import signal
+import threading
 import time
 import warnings
 
@@ -141,6 +142,30 @@ os._exit(0)
     assert run_python(code, shared.name, check=False).returncode == -signal.SIGKILL
     with pytest.warns(TornWriteWarning):
         shared.read_data(0)
+
+
+@pytest.mark.parametrize("timeout", [None, 60])
+@pytest.mark.parametrize("access", ACCESSES.values(), ids=ACCESSES)
+def test_an_interrupted_wait_does_not_hide_the_torn_write_of_the_holder(access, timeout, shared):
+    code = """
+import sys
+from ataraxis_shm import SharedMemoryArray
+shared = SharedMemoryArray.attach(sys.argv[1])
+with shared.array() as live:
+    print("held")
+    sys.stdin.readline()
+"""
+    process = start_python(code, shared.name)
+    assert process.stdout.readline() == "held\n"
+    shared.lock_timeout = timeout
+    threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        access(shared)
+    assert not shared._connection.mutex.held
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=20)
+    with pytest.warns(TornWriteWarning, match=f"Process {process.pid} died"):
+        access(shared)
 
 
 WRITE_FOR_EVER = """

@@ -54,7 +54,7 @@ ROWS: Final = (
         "increment as one step",
         ours="shm_work:increment",
         floor="shm_work:increment_floor",
-        aim=AtMost(4),
+        aim=AtMost(5),
         note="The 3.x line has no such step. " + _NOTE,
     ),
 )

@@ -318,16 +318,18 @@ class SharedMemoryArray:
             mutex.held = True
             try:
                 flock(mutex.fd, LOCK_EX)
-                if outermost:
-                    if writer[0]:
-                        connection.report_torn_write()
-                    writer[0] = mutex.pid
-                connection.view[index] = data
+                if writer[0] and outermost:
+                    connection.report_torn_write()
+                mark = writer[0]
+                writer[0] = mutex.pid
+                try:
+                    connection.view[index] = data
+                finally:
+                    writer[0] = mark
             except IndexError:
                 resolve_index(index, len(connection.view))  # raises, with our message
             finally:
                 if outermost:
-                    writer[0] = 0
                     mutex.held = False
                     flock(mutex.fd, LOCK_UN)
 
@@ -356,8 +358,29 @@ class SharedMemoryArray:
         if not with_lock:
             yield connection.view.view()
             return
-        with self._hold(connection, writing=True):
-            yield connection.view.view()
+        if self._lock_timeout is not None:
+            with self._hold(connection, writing=True):
+                yield connection.view.view()
+        else:  # the same, without a second context manager: see _read
+            mutex, writer = connection.mutex, connection.writer
+            with mutex.thread_lock:
+                outermost, epoch = not mutex.held, mutex.epoch
+                mutex.held = True
+                try:
+                    flock(mutex.fd, LOCK_EX)
+                    if writer[0] and outermost:
+                        connection.report_torn_write()
+                    mark = writer[0]
+                    writer[0] = mutex.pid
+                    try:
+                        yield connection.view.view()
+                    finally:
+                        if epoch == mutex.epoch:  # a child forked inside the block is not the writer
+                            writer[0] = mark
+                finally:
+                    if outermost and epoch == mutex.epoch:
+                        mutex.held = False
+                        flock(mutex.fd, LOCK_UN)
         reap()
 
     def __getitem__(self, key: Any) -> Any:
@@ -454,13 +477,15 @@ class SharedMemoryArray:
             mutex.held = True
             try:
                 flock(mutex.fd, LOCK_EX)
-                if outermost:
-                    if writer[0]:
-                        connection.report_torn_write()
-                    writer[0] = mutex.pid
-                connection.view[key] = value
+                if writer[0] and outermost:
+                    connection.report_torn_write()
+                mark = writer[0]  # on an inner level this process's own, which the outer level takes off
+                writer[0] = mutex.pid
+                try:
+                    connection.view[key] = value
+                finally:
+                    writer[0] = mark
             finally:
                 if outermost:
-                    writer[0] = 0
                     mutex.held = False
                     flock(mutex.fd, LOCK_UN)
