@@ -124,7 +124,7 @@ class DataLogger:
 
     @property
     def statistics(self) -> LogStatistics:
-        """How the log is doing now, all processes together. Takes some ten microseconds."""
+        """How the log is doing now, all processes together. Takes about a tenth of a millisecond."""
         session = self._running_session()
         if session is not None:
             return self._statistician.count(session.page, session.look())

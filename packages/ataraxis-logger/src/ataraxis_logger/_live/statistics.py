@@ -40,7 +40,7 @@ class LogStatistics:
 
 
 class Statistician:
-    """Counts, and knows when it counted last. A look takes some ten microseconds, and some for each ring."""
+    """Counts, and knows when it counted last. A look takes about a tenth of a millisecond."""
 
     def __init__(self) -> None:
         self._last_time = 0.0

@@ -17,13 +17,16 @@ from ataraxis_logger._live.spill import discard_spills
 from ataraxis_shm._errors import RingFormatError
 from ataraxis_shm._ring_consumer import RingConsumer
 
-_SCAN_S: Final = 0.05
-_KEEPER_LOOK_S: Final = 0.1
-_EXHAUSTED_LOOK_S: Final = 0.05
+# How often an idle writer looks for more than new packages. Each look costs some system calls, and idle is what a rig
+# is most of the time.
+_FOLDER_LOOK_S: Final = 0.05
+_SCAN_S: Final = 0.5
+_OTHERS_LOOK_S: Final = 0.2
 _SHORTEST_PAUSE_S: Final = 0.0002
 _FULL_TURN: Final = 256
 _TURNS_A_LOOK: Final = 16
 _CRASH_STATUS: Final = 70
+_CLOCK_TICK_NS: Final = 100_000_000  # coarser than the time stamps of any file system worth the name
 
 
 class Writer:
@@ -44,8 +47,10 @@ class Writer:
         self._rings: dict[Path, ClaimedRing] = {}
         # More threads than processors only take turns.
         self._drain = Drain(page, self._slot, min(page.thread_count, os.cpu_count() or 1))
+        self._folders_seen: tuple[int, ...] = ()
+        self._folder_look_at = 0.0
         self._scan_at = 0.0
-        self._look_at = 0.0
+        self._keeper_look_at = 0.0
         self._retire_at = 0.0
         self._sync_at = time.monotonic() + page.sync_us / 1e6
 
@@ -54,21 +59,33 @@ class Writer:
         pause = _SHORTEST_PAUSE_S
         while self._page.state == STARTED and self._has_keeper():
             moved = self.turn()
-            if moved >= _FULL_TURN:
-                continue
-            pause = _SHORTEST_PAUSE_S if moved else 2 * pause
-            pause = min(pause, self._page.sleep_us / 1e6)
-            time.sleep(pause)
+            if moved < _FULL_TURN:
+                pause = self._rest(_SHORTEST_PAUSE_S if moved else pause)
         self.close()
         if self._page.state == STARTED:
             start_keeper(self._states)
 
+    def _rest(self, pause: float) -> float:
+        """Sleeps until a ring holds something, longer each time, or until it is time to look around.
+
+        Returns:
+            How long the next rest should begin with.
+        """
+        page, rings, longest = self._page, self._rings.values(), self._page.sleep_us / 1e6
+        until = time.monotonic() + _FOLDER_LOOK_S
+        while True:
+            pause = min(pause, longest)
+            time.sleep(pause)
+            pause *= 2
+            if any(ring.consumer.backlog for ring in rings) or page.state != STARTED or time.monotonic() >= until:
+                return pause
+
     def turn(self) -> int:
         """Gives every ring its turn; returns how many packages were stored since the last one."""
         now = time.monotonic()
-        if now >= self._scan_at:
-            self._scan_at = now + _SCAN_S
-            self._claim_rings()
+        if now >= self._folder_look_at:
+            self._folder_look_at = now + _FOLDER_LOOK_S
+            self._look_for_rings(now)
         moved = 0
         for _ in range(_TURNS_A_LOOK):
             count = self._drain.turn(self._rings.values())
@@ -77,7 +94,7 @@ class Writer:
                 break
         self._slot.progress += moved
         if now >= self._retire_at:
-            self._retire_at = now + _EXHAUSTED_LOOK_S
+            self._retire_at = now + _OTHERS_LOOK_S
             self._retire_exhausted()
         if self._page.sync_us and now >= self._sync_at:
             self._sync_at = now + self._page.sync_us / 1e6
@@ -93,10 +110,20 @@ class Writer:
 
     def _has_keeper(self) -> bool:
         now = time.monotonic()
-        if now < self._look_at:
+        if now < self._keeper_look_at:
             return True
-        self._look_at = now + _KEEPER_LOOK_S
+        self._keeper_look_at = now + _OTHERS_LOOK_S
         return self._page.is_held(KEEPER_LOCK) and self._page.keeper_pid == self._keeper
+
+    def _look_for_rings(self, now: float) -> None:
+        """Claims rings when the folders have changed, and now and then all the same: claims change no folder."""
+        folders = tuple(map(_changed_at, self._states))
+        if folders != self._folders_seen or now >= self._scan_at:
+            # Not noted as seen while it is so young that a later change could have the same time.
+            is_settled = time.time_ns() - max(folders) > _CLOCK_TICK_NS
+            self._folders_seen = folders if is_settled else ()
+            self._scan_at = now + _SCAN_S
+            self._claim_rings()
 
     def _claim_rings(self) -> None:
         paths = ring_paths(self._states)
@@ -135,6 +162,13 @@ class Writer:
                 self._drain.remove(ring)
                 ring.consumer.close()
                 del self._rings[path]
+
+
+def _changed_at(folder: Path) -> int:
+    try:
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116  # Path.stat is the same call behind two more
+    except FileNotFoundError:
+        return 0
 
 
 def main(arguments: Sequence[str]) -> None:
