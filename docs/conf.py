@@ -18,7 +18,7 @@ copyright = "the ataraxis contributors, GPL-3.0-or-later"  # noqa: A001  (Sphinx
 release = version_of("ataraxis-data-structures")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "performance_table.md"]  # the table is included by performance.md
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
