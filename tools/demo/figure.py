@@ -30,7 +30,7 @@ def draw(results: list[SourceResult], path: Path) -> None:
     rates.set(
         title="Sampling rate", xlabel="time since the first sample (s)", ylabel="samples per second", ylim=(0, None)
     )
-    rates.legend(loc="lower right")
+    rates.legend(loc="upper left", bbox_to_anchor=(1, 1))  # beside the axes, not on the curves
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
@@ -52,8 +52,8 @@ def draw_intervals(axes: Axes, results: list[SourceResult]) -> None:
     """Intervals between samples, both axes logarithmic."""
     if results:
         longest = max(float(one.intervals_us.max()) for one in results)
-        bins = np.geomspace(1, max(longest, 10.0) * 1.1, HISTOGRAM_BINS)
+        bins = np.geomspace(1, max(longest, 10.0) * 1.1, HISTOGRAM_BINS).tolist()
         for result in results:
             axes.hist(np.maximum(result.intervals_us, 1), bins, histtype="step", label=result.config.name)
-        axes.legend()
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     axes.set(title="Intervals between samples", xlabel="interval (µs)", ylabel="count", xscale="log", yscale="log")

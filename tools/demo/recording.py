@@ -32,7 +32,7 @@ JOIN_TIMEOUT_S = 30.0
 class Sent(NamedTuple):
     """What a producer says it logged."""
 
-    count: int
+    samples: int
     digest: bytes
 
 

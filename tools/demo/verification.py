@@ -80,9 +80,9 @@ def verify_source(log_folder: Path, config: SourceConfig, sent: Sent) -> SourceR
     distinct = set(numbers)
     return SourceResult(
         config=config,
-        sent=sent.count,
+        sent=sent.samples,
         read=len(numbers),
-        lost=len(set(range(sent.count)) - distinct),
+        lost=len(set(range(sent.samples)) - distinct),
         doubled=len(numbers) - len(distinct),
         intact=digest.digest() == sent.digest,
         times_us=np.array(times_us, dtype=np.int64),
