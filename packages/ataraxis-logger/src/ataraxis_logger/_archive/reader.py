@@ -110,6 +110,7 @@ class LogArchiveReader:
         try:
             self._source = _choose_source(self._log, source_id)
             onsets, self._onset_count = onsets_of(self._log, self._source)
+            self._onsets = tuple(onsets)
             self._onset = self._choose_onset(onsets)
         except BaseException:
             self.close()
@@ -133,6 +134,11 @@ class LogArchiveReader:
     def has_onset(self) -> bool:
         """Whether times are absolute: the log has an onset, or one was given."""
         return self._onset is not None
+
+    @property
+    def onsets(self) -> tuple[int, ...]:
+        """The different onsets in the log, UTC microseconds, whether or not one was given: usually one, or none."""
+        return self._onsets
 
     @property
     def message_count(self) -> int:
