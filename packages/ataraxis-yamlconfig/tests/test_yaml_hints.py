@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, NamedTuple, 
 import pytest
 
 from ataraxis_yamlconfig import YamlConfig, YamlTypeWarning
-from ataraxis_yamlconfig._hints import LOCAL_NAMES
+from ataraxis_yamlconfig._local_names import LOCAL_NAMES
 from ataraxis_yamlconfig._plan import codec_for
 from ataraxis_yamlconfig._same import same
 from yaml_cases import Color

@@ -1,36 +1,19 @@
-"""The base class: paths, files and errors around the plans."""
+"""The base class."""
 
 from __future__ import annotations
 
-import codecs
-import errno
 import os
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
-from ataraxis_yamlconfig._atomic import replace_text
-from ataraxis_yamlconfig._codec import Run
-from ataraxis_yamlconfig._document.positions import position_of
-from ataraxis_yamlconfig._document.read import position_at, read_document
-from ataraxis_yamlconfig._document.write import write_document
-from ataraxis_yamlconfig._errors import (
-    YamlConfigError,
-    YamlDocumentError,
-    YamlPathError,
-    field_path,
-    shortened,
-    type_name,
-)
-from ataraxis_yamlconfig._hints import remember_local_names
-from ataraxis_yamlconfig._plan import codec_for
+from ataraxis_yamlconfig._errors import YamlPathError, shortened, type_name
+from ataraxis_yamlconfig._local_names import remember_local_names
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from ataraxis_yamlconfig._codec import Codec
+    from typing import Self
 
 _SUFFIXES = (".yaml", ".yml")
 _TEXT_SOURCE = "<string>"
-_Config = TypeVar("_Config")
 
 
 class YamlConfig:
@@ -79,9 +62,11 @@ class YamlConfig:
         Warns:
             YamlTypeWarning: A value will not read back as the type it has. The file is complete all the same.
         """
+        from ataraxis_yamlconfig import _conversion  # noqa: PLC0415 - most of the import time, so with the first use
+
         path = _checked_path(file_path)
-        text, run = _written(self)
-        replace_text(path, text)
+        text, run = _conversion.written(self)
+        _conversion.replace_text(path, text)
         run.warn(stacklevel=2)
 
     @classmethod
@@ -99,10 +84,9 @@ class YamlConfig:
             YamlFieldError: A field without default is missing, or under ``strict`` a key is unknown (a ValueError).
             TypeError: The class is no dataclass, or the path no path.
         """
-        path = _checked_path(file_path)
-        from pathlib import Path  # noqa: PLC0415 - costs import time, and saving does without
+        from ataraxis_yamlconfig import _conversion  # noqa: PLC0415 - most of the import time, so with the first use
 
-        return _loaded(cls, _read_text(path), path, Path(path), strict=strict)
+        return _conversion.loaded_file(cls, _checked_path(file_path), strict=strict)
 
     def to_yaml_string(self) -> str:
         """Give the text that :meth:`to_yaml` would write.
@@ -114,7 +98,9 @@ class YamlConfig:
         Warns:
             YamlTypeWarning: A value will not read back as the type it has.
         """
-        text, run = _written(self)
+        from ataraxis_yamlconfig import _conversion  # noqa: PLC0415 - most of the import time, so with the first use
+
+        text, run = _conversion.written(self)
         run.warn(stacklevel=2)
         return text
 
@@ -129,7 +115,9 @@ class YamlConfig:
         """
         if not isinstance(text, str):
             raise TypeError(f"from_yaml_string takes a str, not {type_name(text)}; for a file use from_yaml")
-        return _loaded(cls, text, _TEXT_SOURCE, None, strict=strict)
+        from ataraxis_yamlconfig import _conversion  # noqa: PLC0415 - most of the import time, so with the first use
+
+        return _conversion.loaded(cls, text, _TEXT_SOURCE, None, strict=strict)
 
     @classmethod
     def restore_excluded_fields(cls, data: dict[Any, Any], file_path: Path | None) -> dict[Any, Any]:  # noqa: ARG003 - for overrides
@@ -168,62 +156,3 @@ def _checked_path(file_path: Any) -> str:
     if os.path.splitext(path)[1] not in _SUFFIXES:  # noqa: PTH122 - pathlib costs import time
         raise YamlPathError(f"{shortened(path)} does not end in .yaml or .yml; configurations are kept only there")
     return path
-
-
-def _class_codec(cls: type) -> Codec:
-    if not hasattr(cls, "__dataclass_fields__"):
-        raise TypeError(f"{cls.__qualname__} is no dataclass; decorate it with @dataclass")
-    return codec_for(cls)
-
-
-def _written(config: YamlConfig) -> tuple[str, Run]:
-    run = Run(codec_for)
-    codec = _class_codec(type(config))
-    try:
-        tree = codec.encode(config, run)
-    except YamlConfigError:
-        raise
-    except Exception as error:  # of the user's own encode hook or property
-        error.add_note(f"while saving {field_path(run.path)} of {type(config).__qualname__}")
-        raise
-    return write_document(tree), run
-
-
-def _read_text(path: str) -> str:
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123 - see above
-            data = file.read()
-    except FileNotFoundError:
-        raise FileNotFoundError(errno.ENOENT, "There is no such configuration file; save one first", path) from None
-    except IsADirectoryError:
-        raise IsADirectoryError(errno.EISDIR, "This is a folder, not a configuration file", path) from None
-    encoding = "utf-16" if data[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE} else "utf-8-sig"
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        before = data[: error.start].decode(encoding, "replace")
-        place = position_at(path, before, len(before))
-        raise YamlDocumentError(
-            f"{place}: byte {error.start} is not UTF-8 text ({error.reason}); this looks like a binary file, or like "
-            f"one saved in another encoding"
-        ) from None
-
-
-def _loaded(cls: type[_Config], text: str, source: str, file_path: Path | None, *, strict: bool) -> _Config:
-    codec = _class_codec(cls)
-    tree = read_document(text, source)
-    if type(tree) is not dict:
-        found = "nothing" if tree is None else f"a {type(tree).__name__} at its top"
-        raise YamlDocumentError(f"{source}:1:1: expected the fields of {cls.__qualname__} as a mapping, found {found}")
-
-    def where(path: list[Any]) -> str:
-        return position_of(text, source, path)
-
-    run = Run(codec_for, strict=strict, where=where, file_path=file_path)
-    try:
-        return cast("_Config", codec.decode(tree, run))
-    except YamlConfigError:
-        raise
-    except Exception as error:  # of the user's own class or hooks
-        error.add_note(f"while building {field_path(run.path)} from {where(run.path)}")
-        raise

@@ -9,13 +9,10 @@ from dataclasses import InitVar, fields
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NewType, TypeVar, Union, get_args, get_origin
 
 from ataraxis_yamlconfig._errors import YamlTypeWarning, shortened
+from ataraxis_yamlconfig._local_names import LOCAL_NAMES, types_in_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from types import FrameType
-
-LOCAL_NAMES = "_ataraxis_yamlconfig_local_names_"
-"""The attribute of a class that was defined inside a function: the types that its function knew by then."""
+    from collections.abc import Mapping
 
 _ALIAS_KINDS: tuple[type, ...] = tuple(
     kind for kind in (getattr(typing, "TypeAliasType", None),) if isinstance(kind, type)
@@ -23,30 +20,6 @@ _ALIAS_KINDS: tuple[type, ...] = tuple(
 _QUALIFIERS = tuple(
     getattr(typing, name) for name in ("Final", "Required", "NotRequired", "ReadOnly") if hasattr(typing, name)
 )
-
-
-def remember_local_names(cls: type, depth: int) -> None:
-    """Keep the types that stand in the functions around a class, for its string annotations.
-
-    Nothing else can find them later: the module does not know them.
-    """
-    if "<locals>" in cls.__qualname__ and LOCAL_NAMES not in cls.__dict__:
-        setattr(cls, LOCAL_NAMES, dict(_types_in_frames(sys._getframe(depth + 1), cls.__module__)))  # noqa: SLF001 - documented, no public twin
-
-
-def _types_in_frames(frame: FrameType | None, module: str) -> Iterator[tuple[str, Any]]:
-    """Give the types in the local names of callers, outermost first so that inner ones win."""
-    frames = []
-    global_names = vars(sys.modules.get(module, sys))
-    while frame is not None:
-        # The globals are not the module's in code that exec runs, such as doctests.
-        if frame.f_globals.get("__name__") == module and frame.f_locals is not global_names:
-            frames.append(frame)
-        frame = frame.f_back
-    for found in reversed(frames):
-        for name, value in list(found.f_locals.items()):
-            if isinstance(value, (type, TypeVar, NewType, *_ALIAS_KINDS)) or get_origin(value) is not None:
-                yield name, value
 
 
 def hints_of(cls: type, arguments: tuple[Any, ...], known: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,7 +78,7 @@ def _resolved(owner: type, name: str, annotation: Any, known: Mapping[str, Any])
         return _evaluated(name, annotation, global_names, local_names)
     except NameError:
         # A class inside a function, used there: its frames are still alive.
-        callers = dict(_types_in_frames(sys._getframe(), owner.__module__))  # noqa: SLF001 - see above
+        callers = dict(types_in_frames(sys._getframe(), owner.__module__))  # noqa: SLF001 - see above
         try:
             return _evaluated(name, annotation, global_names, {**callers, **local_names})
         except Exception as error:  # noqa: BLE001 - an annotation is code of the user
@@ -197,6 +170,6 @@ def alias_value(hint: Any) -> Any:
 
 
 def may_hold_itself(hint: Any) -> bool:
-    """Whether a hint can refer to itself: aliases, NamedTuples and TypedDicts; dataclasses are a matter of their own."""
+    """Whether a hint can refer to itself: aliases, NamedTuples, TypedDicts; not dataclasses, see _plan."""
     origin = get_origin(hint) or hint
     return isinstance(origin, _ALIAS_KINDS) or hasattr(origin, "_fields") or typing.is_typeddict(origin)

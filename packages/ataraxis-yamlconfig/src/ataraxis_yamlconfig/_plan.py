@@ -7,7 +7,8 @@ from threading import RLock
 from typing import Any, cast, get_args, get_origin
 
 from ataraxis_yamlconfig._codec import RANK_CLASS, Codec, Run
-from ataraxis_yamlconfig._hints import LOCAL_NAMES, alias_value, bare, hints_of, init_variables, may_hold_itself
+from ataraxis_yamlconfig._hints import alias_value, bare, hints_of, init_variables, may_hold_itself
+from ataraxis_yamlconfig._local_names import LOCAL_NAMES
 from ataraxis_yamlconfig._metadata import comment_lines, hooks, is_excluded
 from ataraxis_yamlconfig._rules.classes import ClassCodec, FieldPlan
 from ataraxis_yamlconfig._rules.containers import container_rule
@@ -121,7 +122,7 @@ class _Compiler:
         return plans
 
     def _recursive_codec(self, hint: Any) -> Codec:
-        """Make the codec of what may hold itself (``type Json = dict[str, Json] | int``): inside, it is looked up late."""
+        """Make the codec of what may hold itself (``type Json = dict[str, Json]``); inside it is looked up late."""
         key = _hashable((hint,))
         if key in self._open:
             return _deferred(str(hint), self._open[key])

@@ -19,23 +19,17 @@ from ataraxis_yamlconfig._document.tags import SURROGATES_TAG
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# What YAML calls printable, less the breaks that YAML 1.1 knows beside the line feed, and less the byte order mark.
-_GRAPHIC = (
-    "!-~\xa1-\u1fff\u200b-\u2027\u202a-\u205e\u2060-\u2fff\u3001-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
-)
-_PRINTABLE = re.compile(f"[ {_GRAPHIC}]*")
-_INDICATORS = r"\-?:,\[\]{}#&*!|>'\"%@`"
+# Asked about texts for which str.isprintable() holds, so that the only white space is the blank. What Python calls
+# printable is less than what YAML does, and costs no table of 65,536 characters when this module is imported.
 _PLAIN = re.compile(
-    rf"""(?!--)(?:-(?=[{_GRAPHIC}])|(?![{_INDICATORS}])[{_GRAPHIC}])   # starts with no indicator
-         (?::(?=[{_GRAPHIC}])|(?!:)[{_GRAPHIC}]|[ ]+(?=[{_GRAPHIC}])(?!\#))*   # holds no ": " and no " #"
+    r"""(?!--)(?:-(?=[^ ])|[^\-?:,\[\]{}#&*!|>'"%@` ])   # starts with no indicator
+        (?::(?=[^ ])|[^: ]|[ ]+(?=[^ #]))*             # holds no ": " and no " #"
     """,
     re.VERBOSE,
 )
 _BARE_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_ESCAPED = re.compile(f'["\\\\]|[^ {_GRAPHIC}]')
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_LITERAL = re.compile(f"[{_GRAPHIC}][\\t {_GRAPHIC}]*(?:\\n(?:[\\t ]*[{_GRAPHIC}][\\t {_GRAPHIC}]*)?)+")
-_SHORT_ESCAPES = {"\0": "\\0", "\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
+_MAY_NEED_ESCAPE = re.compile(r'["\\]|[^ -~]')
+_SHORT_ESCAPES = {"\0": "\\0", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _WIDEST_DECIMAL = 10**4000  # Python refuses decimal texts of more than 4300 digits, hexadecimal ones it always takes
 
 
@@ -46,18 +40,20 @@ def text_of(value: str) -> str:
         >>> text_of("plain text"), text_of("yes"), text_of("tab\there")
         ('plain text', "'yes'", '"tab\\there"')
     """
-    if _PLAIN.fullmatch(value) and stays_text(value):
+    if value.isprintable() and _PLAIN.fullmatch(value) and stays_text(value):
         return value
     return quoted(value)
 
 
 def quoted(value: str) -> str:
     """Write a string in quotes: single ones, unless it holds what has to be escaped."""
-    if _PRINTABLE.fullmatch(value):
+    if value.isprintable():
         return "'" + value.replace("'", "''") + "'"
-    if _SURROGATE.search(value):
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # lone surrogates
         return f"{SURROGATES_TAG} {quoted(value.encode('unicode_escape').decode('ascii'))}"
-    return f'"{_ESCAPED.sub(_escape, value)}"'
+    return f'"{_MAY_NEED_ESCAPE.sub(_escape, value)}"'
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -65,6 +61,8 @@ def _escape(match: re.Match[str]) -> str:
     code = ord(character)
     if character in _SHORT_ESCAPES:
         return _SHORT_ESCAPES[character]
+    if character.isprintable():
+        return f"\\{character}" if character in '"\\' else character
     if code <= 0xFF:  # noqa: PLR2004 - the widths of YAML's three numeric escapes
         return f"\\x{code:02X}"
     return f"\\u{code:04X}" if code <= 0xFFFF else f"\\U{code:08X}"  # noqa: PLR2004 - see above
@@ -72,12 +70,18 @@ def _escape(match: re.Match[str]) -> str:
 
 def literal_lines(value: str) -> tuple[str, list[str]] | None:
     """Give the header and the lines of a literal block for a text of several lines; None where that is not exact."""
-    if not _LITERAL.fullmatch(value):
+    lines = value.split("\n")
+    if lines[0][:1] in {"", " ", "\t"} or not all(map(_is_literal, lines)):
         return None
     body = value.rstrip("\n")
     breaks = len(value) - len(body)
     header = "|-" if breaks == 0 else "|" if breaks == 1 else "|+"
-    return header, value.split("\n") if breaks == 0 else value.split("\n")[:-1]
+    return header, lines if breaks == 0 else lines[:-1]
+
+
+def _is_literal(line: str) -> bool:
+    """Whether a line needs no escapes; one of blanks alone could be taken for indentation."""
+    return not line or (line.replace("\t", " ").isprintable() and not line.isspace())
 
 
 @lru_cache(maxsize=4096)

@@ -46,11 +46,13 @@ def _mapping_codec(kind: Any, key: Codec, value: Codec, factory: Any) -> Codec:
     name = f"{kind.__name__}[{key.name}, {value.name}]"
     is_default = kind is collections.defaultdict
     both_native = key.native and value.native
+    keeps_keys = key.native or key is ANY
+    encode_key = encode_any_key if key is ANY else _key_encoder(key)
 
     def decode(plain: Any, run: Run) -> Any:
         if type(plain) is not dict:
             return plain
-        items = plain if both_native or (key is ANY and value.native) else _decode_items(plain, key, value, run)
+        items = plain if keeps_keys and value.native else _decode_items(plain, key, value, run)
         if type(items) is kind:
             return items
         return kind(factory, items) if is_default else kind(items)
@@ -60,12 +62,9 @@ def _mapping_codec(kind: Any, key: Codec, value: Codec, factory: Any) -> Codec:
             return encode_misfit(instance, run, decode, name)
         if is_default and instance.default_factory is not factory:
             run.note_inexact(instance, f"{name} with another default_factory")
-        if value.native and key.native and all_native(instance) and all_native(instance.values()):
+        if both_native and all_native(instance) and all_native(instance.values()):
             return dict(instance)
         return encode_mapping(instance, encode_key, value.encode, run)
-
-    def encode_key(name: Any, run: Run) -> Any:
-        return encode_any_key(name, run) if key is ANY else _encoded_key(name, key, run)
 
     def fits(instance: Any) -> bool:
         return type(instance) is kind and all(map(key.fits, instance)) and all(map(value.fits, instance.values()))
@@ -82,13 +81,17 @@ def _mapping_codec(kind: Any, key: Codec, value: Codec, factory: Any) -> Codec:
     )
 
 
-def _encoded_key(name: Any, key: Codec, run: Run) -> Any:
-    """Encode a key; as a key a tuple reads back exactly, whatever the annotation."""
-    attempt = run.aside()
-    plain = frozen_key(key.encode(name, attempt))
-    if attempt.inexact and not same(_decoded_key(plain, key, attempt), name):
-        run.inexact |= attempt.inexact
-    return plain
+def _key_encoder(key: Codec) -> Callable[[Any, Run], Any]:
+    """Give the encoder of keys; as a key a tuple reads back exactly, whatever the annotation."""
+
+    def encode_key(name: Any, run: Run) -> Any:
+        attempt = run.aside()
+        plain = frozen_key(key.encode(name, attempt))
+        if attempt.inexact and not same(_decoded_key(plain, key, attempt), name):
+            run.inexact |= attempt.inexact
+        return plain
+
+    return encode_key
 
 
 def _decode_items(plain: dict[Any, Any], key: Codec, value: Codec, run: Run) -> dict[Any, Any]:
