@@ -1,0 +1,347 @@
+"""Workloads on ataraxis-logger: packages from `put` to the disk, one producer and two, and what a single `put` takes.
+
+Every run compares what was sent with what is on the disk.
+"""
+
+# ruff: noqa: PLC0415 - the environments of the peers do not have what the others import
+
+from __future__ import annotations
+
+import contextlib
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from bench_model import QUICK, Work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+_HEADER_BYTES: Final = 128 + 9  # what an npy file of one entry holds besides its payload
+_FILES: Final = 2_000 if QUICK else 10_000
+_RECORDS: Final = 100_000 if QUICK else 400_000
+_BUFFER: Final = 64 << 20
+_PUTS: Final = 5_000
+_P99: Final = 0.99
+
+
+def _check(found: int, expected: int, what: str) -> None:
+    if found != expected:
+        raise AssertionError(f"{what}: {found}, expected {expected}")
+
+
+@contextlib.contextmanager
+def _logger(storage: str, sent: int) -> Iterator[Any]:
+    """A running logger; afterwards looks whether everything sent is on the disk."""
+    from ataraxis_logger import DataLogger
+
+    with tempfile.TemporaryDirectory() as folder:
+        with DataLogger(folder, storage=storage, buffer_size=_BUFFER) as logger:
+            yield logger
+        _check(_count_stored(logger.output_directory), sent, "packages on the disk")
+
+
+def _count_stored(folder: Path) -> int:
+    from ataraxis_logger._formats.journal import SegmentScan, list_segments
+    from ataraxis_logger._formats.positions import Seen
+
+    files = sum(entry.name.endswith(".npy") for entry in os.scandir(folder))
+    seen = Seen()
+    return files + sum(
+        seen.add(*record.span) for path in list_segments(folder) for record in SegmentScan(path.read_bytes())
+    )
+
+
+def _packages(count: int, size: int, source: int = 1) -> list[Any]:
+    import numpy as np
+
+    from ataraxis_logger import LogPackage
+
+    payload = np.arange(size, dtype=np.uint64).astype(np.uint8)
+    identity = np.uint8(source)
+    return [LogPackage(identity, np.uint64(number + 1), payload) for number in range(count)]
+
+
+def _end_to_end(storage: str, count: int, size: int) -> Iterator[Work]:
+    packages = _packages(count, size)
+    with _logger(storage, count) as logger:
+        # The ring is made at the first put, the store at the first package: both once a session.
+        logger.input_queue.put(packages[0])
+        logger.flush()
+
+        def call() -> None:
+            put = logger.input_queue.put
+            for package in packages[1:]:
+                put(package)
+            logger.flush()
+
+        yield Work(call=call, items=count - 1, once=True)
+
+
+def _produce(queue: Any, go: Any, count: int, size: int, source: int) -> None:
+    packages = _packages(count, size, source)
+    queue.put(packages[0])
+    go.recv()
+    for package in packages[1:]:
+        queue.put(package)
+
+
+def _end_to_end_of_two(storage: str, count: int, size: int) -> Iterator[Work]:
+    from multiprocessing import get_context
+
+    context = get_context("fork")
+    with _logger(storage, 2 * count) as logger:
+        ends = [context.Pipe() for _ in range(2)]
+        children = [
+            context.Process(target=_produce, args=(logger.input_queue, theirs, count, size, source))
+            for source, (_, theirs) in enumerate(ends)
+        ]
+        for child in children:
+            child.start()
+        while logger.statistics.accepted < len(children):
+            time.sleep(0.01)
+        logger.flush()
+
+        def call() -> None:
+            for ours, _ in ends:
+                ours.send(None)
+            for child in children:
+                child.join()
+            logger.flush()
+
+        yield Work(call=call, items=2 * (count - 1), once=True)
+
+
+def npy_64() -> Iterator[Work]:
+    """64-byte packages into files."""
+    return _end_to_end("npy", _FILES, 64)
+
+
+def npy_64_two() -> Iterator[Work]:
+    """The same from two processes."""
+    return _end_to_end_of_two("npy", _FILES // 2, 64)
+
+
+def npy_4096() -> Iterator[Work]:
+    """4 KiB packages into files."""
+    return _end_to_end("npy", _FILES, 4096)
+
+
+def npy_65536() -> Iterator[Work]:
+    """64 KiB packages into files."""
+    return _end_to_end("npy", _FILES // 4, 65536)
+
+
+def journal_64() -> Iterator[Work]:
+    """64-byte packages into a journal."""
+    return _end_to_end("journal", _RECORDS, 64)
+
+
+def journal_64_two() -> Iterator[Work]:
+    """The same from two processes."""
+    return _end_to_end_of_two("journal", _RECORDS // 2, 64)
+
+
+def journal_4096() -> Iterator[Work]:
+    """4 KiB packages into a journal."""
+    return _end_to_end("journal", _RECORDS // 10, 4096)
+
+
+def journal_65536() -> Iterator[Work]:
+    """64 KiB packages into a journal."""
+    return _end_to_end("journal", _RECORDS // 100, 65536)
+
+
+def _bare_files(count: int, size: int) -> Iterator[Work]:
+    """The least that a file per package needs: create, write, close."""
+    entry = bytes(_HEADER_BYTES + size)
+    with tempfile.TemporaryDirectory() as folder:
+        names = [f"{folder}/001_{number:020d}.npy" for number in range(count)]
+
+        def call() -> None:
+            for name in names:
+                file = os.open(name, _NEW, 0o666)
+                os.write(file, entry)
+                os.close(file)
+
+        yield Work(call=call, items=count, once=True)
+
+
+def npy_64_floor() -> Iterator[Work]:
+    """Bare files of 64-byte entries."""
+    return _bare_files(_FILES, 64)
+
+
+def npy_4096_floor() -> Iterator[Work]:
+    """Bare files of 4 KiB entries."""
+    return _bare_files(_FILES, 4096)
+
+
+def npy_65536_floor() -> Iterator[Work]:
+    """Bare files of 64 KiB entries."""
+    return _bare_files(_FILES // 4, 65536)
+
+
+def _bare_write(count: int, size: int) -> Iterator[Work]:
+    """The least that a journal needs: one file, written from the beginning to the end."""
+    payload = bytes(size)
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.open(f"{folder}/journal", _NEW, 0o666)
+
+        def call() -> None:
+            for _ in range(count):
+                os.write(file, payload)
+
+        try:
+            yield Work(call=call, items=count, once=True)
+        finally:
+            os.close(file)
+
+
+def journal_65536_floor() -> Iterator[Work]:
+    """A bare sequential write of 64 KiB blocks."""
+    return _bare_write(_RECORDS // 100, 65536)
+
+
+def journal_4096_floor() -> Iterator[Work]:
+    """A bare sequential write of 4 KiB blocks."""
+    return _bare_write(_RECORDS // 10, 4096)
+
+
+def _published(count: int, size: int, producers: int = 1) -> Iterator[Work]:
+    import numpy as np
+
+    from ataraxis_data_structures import DataLogger, LogPackage
+
+    payload = np.arange(size, dtype=np.uint64).astype(np.uint8)
+    batches = [
+        [LogPackage(np.uint8(source), np.uint64(number + 1), payload) for number in range(count)]
+        for source in range(producers)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        logger = DataLogger(Path(folder), "bench")
+        logger.start()
+
+        def call() -> None:
+            if producers == 1:
+                _put_all(logger.input_queue, batches[0])
+            else:
+                _put_from_processes(logger.input_queue, batches)
+            logger.stop()
+
+        yield Work(call=call, items=count * producers, once=True)
+        found = sum(1 for _ in logger.output_directory.glob("*.npy"))
+        _check(found, count * producers, "files of the published logger")
+
+
+def _put_all(queue: Any, packages: list[Any]) -> None:
+    for package in packages:
+        queue.put(package)
+
+
+def _put_from_processes(queue: Any, batches: list[list[Any]]) -> None:
+    from multiprocessing import get_context
+
+    children = [get_context("fork").Process(target=_put_all, args=(queue, batch)) for batch in batches]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+
+
+def published_64() -> Iterator[Work]:
+    """64-byte packages through the published logger."""
+    return _published(1_000 if QUICK else 4_000, 64)
+
+
+def published_64_two() -> Iterator[Work]:
+    """The same from two processes."""
+    return _published(500 if QUICK else 2_000, 64, producers=2)
+
+
+def published_4096() -> Iterator[Work]:
+    """4 KiB packages through the published logger."""
+    return _published(1_000 if QUICK else 4_000, 4096)
+
+
+def published_65536() -> Iterator[Work]:
+    """64 KiB packages through the published logger."""
+    return _published(500 if QUICK else 2_000, 65536)
+
+
+def _timed_puts(make: Callable[[Any], Callable[[int], object]]) -> Iterator[Work]:
+    """Times every put by itself; the writer works at the same time, as it does on a rig."""
+    times: list[int] = []
+    clock = time.perf_counter_ns
+    rounds = 0
+    from ataraxis_logger import DataLogger
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        DataLogger(folder, storage="journal", buffer_size=_BUFFER) as logger,
+    ):
+        put = make(logger.input_queue)
+        put(0)
+        logger.flush()
+
+        def call() -> None:
+            nonlocal rounds
+            rounds += 1
+            times.clear()
+            note = times.append
+            for number in range(_PUTS):
+                before = clock()
+                put(number)
+                note(clock() - before)
+
+        def values() -> Mapping[str, float]:
+            ordered = sorted(times)
+            return {"median": statistics.median(ordered) * 1e-9, "p99": ordered[int(_P99 * len(ordered))] * 1e-9}
+
+        yield Work(call=call, items=_PUTS, values=values)
+        logger.flush()
+        extra = logger.statistics.accepted - rounds * _PUTS
+        if extra not in {1, 2}:  # the first put, and the onset of a source
+            raise AssertionError(f"{extra} packages more than were put")
+        _check(logger.statistics.written, logger.statistics.accepted, "packages stored")
+
+
+def put_ready() -> Iterator[Work]:
+    """`put` of packages that were made before."""
+
+    def make(queue: Any) -> Callable[[int], object]:
+        packages, put = _packages(_PUTS, 64), queue.put
+        return lambda number: put(packages[number])
+
+    return _timed_puts(make)
+
+
+def put_with_construction() -> Iterator[Work]:
+    """Making a package and putting it."""
+
+    def make(queue: Any) -> Callable[[int], object]:
+        import numpy as np
+
+        from ataraxis_logger import LogPackage
+
+        payload, source, put = np.arange(64, dtype=np.uint8), np.uint8(1), queue.put
+        stamps = [np.uint64(number + 1) for number in range(_PUTS)]
+        return lambda number: put(LogPackage(source, stamps[number], payload))
+
+    return _timed_puts(make)
+
+
+def source_log() -> Iterator[Work]:
+    """`LogSource.log` of 64 bytes."""
+
+    def make(queue: Any) -> Callable[[int], object]:
+        from ataraxis_logger import LogSource
+
+        source, payload = LogSource(queue, 3), bytes(64)
+        return lambda _: source.log(payload)
+
+    return _timed_puts(make)
