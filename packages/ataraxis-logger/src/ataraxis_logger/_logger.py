@@ -1,6 +1,5 @@
 """`DataLogger`: starts what stores, hands out what accepts. Alone in knowing both the live side and the archives."""
 
-import logging
 import os
 from operator import index
 from pathlib import Path, PurePath
@@ -24,8 +23,6 @@ Storage = Literal["npy", "journal"]
 
 FOLDER_ENDING: Final = "_data_log"
 DEFAULT_BUFFER_SIZE: Final = 16 << 20
-
-_log = logging.getLogger("ataraxis_logger")
 
 
 class DataLogger:
@@ -262,7 +259,9 @@ class DataLogger:
         restarts = page.restarts
         if restarts >= self._next_warning:
             self._next_warning = 2 * restarts
-            _log.warning(
+            import logging  # noqa: PLC0415  # importing the package costs less without it
+
+            logging.getLogger("ataraxis_logger").warning(
                 "Writers of %s had to be restarted (%d so far): %s. Nothing is lost.",
                 self._output_directory,
                 restarts,

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _SHORTEST_RETRY_S: Final = 0.02
 _LONGEST_RETRY_S: Final = 0.5
+_MANY_RECORDS: Final = 256
+_MANY_BYTES: Final = 1 << 18
 
 
 class Drain:
@@ -31,6 +33,9 @@ class Drain:
         page: The session page.
         slot: The writer's slot in it.
         threads: How many threads may make files.
+
+    Attributes:
+        is_busy: Whether the last turn had so much to do that the next one will, too.
     """
 
     def __init__(self, page: "SessionPage", slot: "WriterSlot", threads: int) -> None:
@@ -43,6 +48,7 @@ class Drain:
         self._claimed: set[ClaimedRing] = set()
         self._retry_at = 0.0
         self._retry_after = _SHORTEST_RETRY_S
+        self.is_busy = False
 
     def add(self, ring: "ClaimedRing") -> None:
         """Takes up a ring: what an earlier writer left of it is cleared away first."""
@@ -62,6 +68,7 @@ class Drain:
         Returns:
             How many packages were stored; 0 also when the disk refused, or refused a moment ago.
         """
+        self.is_busy = False
         if self._retry_at > time.monotonic():
             return 0
         try:
@@ -75,6 +82,7 @@ class Drain:
         for ring, batch in batches:
             self._advance(store, ring, batch)
         self._accept()
+        self.is_busy = any(_is_large(batch) for _, batch in batches)
         return sum(len(batch) for _, batch in batches)
 
     def sync(self) -> None:
@@ -156,3 +164,7 @@ class Drain:
         self._claimed.clear()
         if store is not None:
             store.close()
+
+
+def _is_large(batch: "Batch") -> bool:
+    return len(batch) >= _MANY_RECORDS or batch.end - batch.positions[0] >= _MANY_BYTES

@@ -3,7 +3,6 @@
 Not `multiprocessing`: its children import the user's main module, end with it, and hold its locks.
 """
 
-import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -48,6 +47,8 @@ def start_keeper(states: tuple[Path, ...]) -> None:
     Raises:
         LoggerStateError: It could not be started; the message ends with what it said.
     """
+    import subprocess  # noqa: PLC0415  # importing the package costs less without it
+
     flags = 0
     if sys.platform == "win32":  # pragma: no cover (written and type-checked for, not yet run)
         flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP

@@ -3,10 +3,8 @@
 The session page knows the onsets of the running session; what was logged before is read from the folder, once.
 """
 
-import mmap
 import time
 import warnings
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -96,6 +94,8 @@ def _known_onset(page: SessionPage, source: int) -> tuple[int, int] | None:
 
 def _stored_onset(folder: Path, source: int) -> int | None:
     """Returns the onset of a source from its npy file or its archive."""
+    import zipfile  # noqa: PLC0415  # importing the package costs less without it
+
     name = stem_of(source, ONSET_TIME) + SUFFIX
     with suppress(OSError):
         return _onset_of(folder.joinpath(name).read_bytes())
@@ -116,6 +116,8 @@ def _onset_of(data: bytes) -> int | None:
 
 def _journal_onsets(folder: Path) -> Iterator[tuple[int, int]]:
     """Yields source and onset of each onset in the folder's segments, in their order."""
+    import mmap  # noqa: PLC0415  # importing the package costs less without it
+
     with suppress(OSError):
         for path in list_segments(folder):
             # Empty, or written by a newer version: what can be read of the others is used.

@@ -2,13 +2,11 @@
 
 import os
 import time
-from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ataraxis_logger._errors import FlushTimeoutError, LoggerStateError
 from ataraxis_logger._live.launch import start_keeper
-from ataraxis_logger._live.leftovers import Leftovers, settle_leftovers
 from ataraxis_logger._live.places import folder_identity, make_state_folder, state_folders
 from ataraxis_logger._live.pressure import PATIENCE_S, Trouble, revive
 from ataraxis_logger._live.producers import close_producer
@@ -25,6 +23,9 @@ from ataraxis_logger._live.session_page import (
 )
 from ataraxis_logger._live.tidy import survey, tidy
 from ataraxis_shm._ring_layout import wait_until
+
+if TYPE_CHECKING:
+    from ataraxis_logger._live.leftovers import Leftovers
 
 _EXIT_PRIORITY: Final = -100
 """After children are joined (-5 and above) and the rings of this process are closed (-90)."""
@@ -79,6 +80,8 @@ class OwnedSession:
     def __init__(self, folder: Path, settings: SessionSettings) -> None:
         self.folder = folder
         self.states = state_folders(folder)
+        from multiprocessing.util import Finalize  # noqa: PLC0415  # importing the package costs less without it
+
         page, self.leftovers = _begin(folder, self.states, settings)
         self._end = _SessionEnd(folder, self.states, page)
         self._finalizer = Finalize(self, self._end.at_exit, exitpriority=_EXIT_PRIORITY)
@@ -112,8 +115,10 @@ class OwnedSession:
             self._end.stop()
 
 
-def _begin(folder: Path, states: tuple[Path, ...], settings: SessionSettings) -> tuple[SessionPage, Leftovers]:
+def _begin(folder: Path, states: tuple[Path, ...], settings: SessionSettings) -> "tuple[SessionPage, Leftovers]":
     """Takes the folder's lock, clears away what a power cut left, describes the session and starts the keeper."""
+    from ataraxis_logger._live.leftovers import settle_leftovers  # noqa: PLC0415  # the same
+
     identity = folder_identity(folder)
     page = _own_page(folder, states, settings.storage)
     try:

@@ -1,11 +1,9 @@
 """The rings of this process: one for each log folder it puts packages into, shared by its threads and queues."""
 
 import os
-import secrets
 import sys
 import threading
 from contextlib import suppress
-from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Final
 
@@ -80,6 +78,8 @@ def producer_of(folder: Path, storage: str, buffer_size: int) -> FolderProducer:
         producer = _producers.get(folder)
         if producer is None:
             if not _producers:
+                from multiprocessing.util import Finalize  # noqa: PLC0415  # importing the package costs less without it
+
                 Finalize(None, close_all, exitpriority=_EXIT_PRIORITY)
             producer = _producers[folder] = FolderProducer(folder, storage, buffer_size)
         return producer
@@ -118,7 +118,7 @@ def _make_ring_in(  # noqa: PLR0913, PLR0917  # private, with one caller
             make_state_folder(states[0])
             SessionPage.provide(states[0], folder, storage).close()
             make_state_folder(state)
-            return RingProducer.create(state / f"{secrets.token_hex(8)}{RING_SUFFIX}", capacity, salt=salt)
+            return RingProducer.create(state / f"{os.urandom(8).hex()}{RING_SUFFIX}", capacity, salt=salt)
         except FileNotFoundError:
             # A session that ends removes its empty folders, perhaps between these lines.
             if attempts == _OPEN_ATTEMPTS:

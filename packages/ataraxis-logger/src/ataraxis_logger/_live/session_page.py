@@ -23,7 +23,6 @@ word     content
 """
 
 import os
-import secrets
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -196,7 +195,7 @@ class SessionPage:
         """Empties the counters and gives the session a new id and start time; the caller holds the owner's lock."""
         first_slot, after = 8 * _SLOT_WORD, 8 * _ONSET_WORD
         self._memory[first_slot:after] = bytes(after - first_slot)
-        self._memory[12 * 8 : 14 * 8] = secrets.token_bytes(16)
+        self._memory[12 * 8 : 14 * 8] = os.urandom(16)
         self.restarts = self.keeper_pid = 0
         self.report_error("")
         self.owner_pid = os.getpid()
@@ -288,7 +287,7 @@ def _remove_unusable(path: Path) -> None:
 
 def _publish(path: Path, folder: Path, storage_index: int) -> None:
     """Makes a page under a temporary name and gives it its own, unless another process is faster."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     file = open_file(temporary, create=True)
     try:
         reserve(file.fd, PAGE_SIZE)

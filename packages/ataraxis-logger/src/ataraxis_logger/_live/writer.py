@@ -23,7 +23,6 @@ _FOLDER_LOOK_S: Final = 0.05
 _SCAN_S: Final = 0.5
 _OTHERS_LOOK_S: Final = 0.2
 _SHORTEST_PAUSE_S: Final = 0.0002
-_FULL_TURN: Final = 256
 _TURNS_A_LOOK: Final = 16
 _CRASH_STATUS: Final = 70
 _CLOCK_TICK_NS: Final = 100_000_000  # coarser than the time stamps of any file system worth the name
@@ -59,7 +58,7 @@ class Writer:
         pause = _SHORTEST_PAUSE_S
         while self._page.state == STARTED and self._has_keeper():
             moved = self.turn()
-            if moved < _FULL_TURN:
+            if not self._drain.is_busy:
                 pause = self._rest(_SHORTEST_PAUSE_S if moved else pause)
         self.close()
         if self._page.state == STARTED:
@@ -88,9 +87,8 @@ class Writer:
             self._look_for_rings(now)
         moved = 0
         for _ in range(_TURNS_A_LOOK):
-            count = self._drain.turn(self._rings.values())
-            moved += count
-            if count < _FULL_TURN:
+            moved += self._drain.turn(self._rings.values())
+            if not self._drain.is_busy:
                 break
         self._slot.progress += moved
         if now >= self._retire_at:
