@@ -77,7 +77,8 @@ def put_until_refused(logger, source):
     raise AssertionError("nothing was refused")
 
 
-def test_a_full_disk_pushes_back_and_loses_nothing(small_disk, storage, impatient):
+@pytest.mark.usefixtures("impatient")
+def test_a_full_disk_pushes_back_and_loses_nothing(small_disk, storage):
     logger = DataLogger(small_disk, storage=storage, buffer_size=1 << 16)
     logger.start()
     put_numbered(logger.input_queue, 1, 10)
@@ -100,12 +101,13 @@ def test_a_full_disk_pushes_back_and_loses_nothing(small_disk, storage, impatien
 
 
 @pytest.mark.parametrize("with_recovery", [False, True], ids=["next start", "recover_logs"])
-def test_stop_on_a_full_disk_raises_and_what_waits_is_stored_later(small_disk, storage, impatient, with_recovery):
+@pytest.mark.usefixtures("impatient")
+def test_stop_on_a_full_disk_raises_and_what_waits_is_stored_later(small_disk, storage, with_recovery):
     logger = DataLogger(small_disk, storage=storage)
     logger.start()
     filler = fill(small_disk)
     put_numbered(logger.input_queue, 1, 300)
-    with pytest.raises(LoggerStateError, match="300 packages in 1 buffers wait in .*rings") as caught:
+    with pytest.raises(LoggerStateError, match=r"300 packages in 1 buffers wait in .*rings") as caught:
         logger.stop()
     assert "recover_logs" in str(caught.value)
     assert not logger.started
@@ -135,7 +137,8 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_run(small_disk, storage):
     assert_numbered(logger.output_directory, {1: count})
 
 
-def test_a_removed_folder_is_noticed_and_never_made_again(tmp_path, storage, impatient):
+@pytest.mark.usefixtures("impatient")
+def test_a_removed_folder_is_noticed_and_never_made_again(tmp_path, storage):
     logger = DataLogger(tmp_path, storage=storage, buffer_size=1 << 16)
     logger.start()
     put_numbered(logger.input_queue, 1, 10)
@@ -171,7 +174,8 @@ def test_a_folder_that_is_moved_away_and_back(tmp_path, storage):
     assert_nothing_left(logger.output_directory)
 
 
-def test_a_folder_that_becomes_read_only(small_disk, storage, impatient):
+@pytest.mark.usefixtures("impatient")
+def test_a_folder_that_becomes_read_only(small_disk, storage):
     logger = DataLogger(small_disk, storage=storage)
     logger.start()
     put_numbered(logger.input_queue, 1, 5)
@@ -213,7 +217,7 @@ def test_a_ring_that_does_not_fit_in_memory_goes_to_the_disk(tmp_path, monkeypat
         logger = DataLogger(tmp_path, storage=storage, buffer_size=1 << 20)
         logger.start()
         put_numbered(logger.input_queue, 1, 100)
-        assert [disk in path.parents for path in rings_of_roots(logger, memory / "mine", disk)] == [True]
+        assert [disk in path.parents for path in rings_of_roots(memory / "mine", disk)] == [True]
         logger.stop()
         assert_numbered(logger.output_directory, {1: 100})
         assert not list(disk.rglob("*.ring"))
@@ -221,7 +225,7 @@ def test_a_ring_that_does_not_fit_in_memory_goes_to_the_disk(tmp_path, monkeypat
         subprocess.run(["umount", "-l", str(memory)], check=True)
 
 
-def rings_of_roots(logger, *roots):
+def rings_of_roots(*roots):
     return [path for root in roots for path in root.rglob("*.ring")]
 
 

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Final, SupportsIndex
 
 import numpy as np
 
-from ataraxis_logger._entry import MAX_SOURCE, ONSET_TIME
-from ataraxis_logger._errors import SettingTypeError, SettingValueError
+from ataraxis_logger._entry import MAX_SOURCE, MAX_TIME, ONSET_TIME
+from ataraxis_logger._errors import PackageTypeError, PackageValueError, SettingTypeError, SettingValueError
 from ataraxis_logger._live.log_queue import LogQueue
 from ataraxis_logger._live.onsets import claim_onset
-from ataraxis_logger._package import LogPackage
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +47,6 @@ class LogSource:
         if not 0 <= self._source <= MAX_SOURCE:
             raise SettingValueError(f"A source id is an integer from 0 to {MAX_SOURCE}, not {str(self._source)[:40]}.")
         self._queue = queue
-        self._id = np.uint8(self._source)
         self._onset_us: int | None = None
         self._zero_ns = 0
 
@@ -77,13 +75,15 @@ class LogSource:
             PackageValueError: (ValueError) The time is out of range.
             LogFullError: As `LogQueue.put`.
         """
+        payload = data if type(data) is bytes else _bytes_of(data)
         if self._onset_us is None:
             self._begin()
         if time_us is None:
-            stamp = np.uint64(max((time.monotonic_ns() - self._zero_ns) // 1000, _FIRST_TIME))
-            self._queue.put(LogPackage(self._id, stamp, _bytes_of(data)))
+            stamp = (time.monotonic_ns() - self._zero_ns) // 1000 or _FIRST_TIME
         else:
-            self._queue.put(LogPackage(self._id, time_us, _bytes_of(data)))
+            stamp = _checked_time(time_us)
+        # Without a LogPackage: there is nothing left in it to check, and making one takes as long as the put.
+        self._queue.put_entry(self._source, stamp, payload)
 
     def __repr__(self) -> str:
         return f"LogSource({self._queue!r}, {self._source})"
@@ -105,8 +105,30 @@ class LogSource:
         self._queue.put_onset(self._source, payload)
 
 
-def _bytes_of(data: "Buffer | NDArray[np.generic]") -> "NDArray[np.uint8]":
-    if type(data) is bytes:
-        return np.frombuffer(data, dtype=np.uint8)
-    array = np.asarray(data) if isinstance(data, np.ndarray | np.generic) else np.frombuffer(memoryview(data), np.uint8)
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+def _bytes_of(data: "Buffer | NDArray[np.generic]") -> memoryview:
+    """Returns the bytes of some data in C order, copied only where they do not lie side by side."""
+    if isinstance(data, np.ndarray | np.generic):
+        array = np.ascontiguousarray(data)
+        if not array.dtype.hasobject:
+            return array.reshape(-1).view(np.uint8).data
+    else:
+        try:
+            view = memoryview(data)
+        except TypeError:
+            pass
+        else:
+            return (view if view.c_contiguous else memoryview(view.tobytes())).cast("B")
+    raise PackageTypeError(
+        f"LogSource.log takes bytes or an array of numbers, not {type(data).__name__}. Encode text with "
+        "text.encode(), other objects with a serializer of your choice."
+    )
+
+
+def _checked_time(time_us: SupportsIndex) -> int:
+    try:
+        stamp = index(time_us)
+    except TypeError:
+        raise PackageTypeError(f"time_us must be an integer, not {type(time_us).__name__}.") from None
+    if not _FIRST_TIME <= stamp <= MAX_TIME:
+        raise PackageValueError(f"time_us must be from {_FIRST_TIME} to {MAX_TIME}, not {str(stamp)[:40]}.")
+    return stamp

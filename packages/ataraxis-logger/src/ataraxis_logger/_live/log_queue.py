@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from typing_extensions import Buffer
 
-    _Payload = NDArray[np.uint8] | bytes
+    _Payload = NDArray[np.uint8] | bytes | memoryview
     _Put = Callable[..., int]
 
 _CHUNK: Final = 256
@@ -138,6 +138,17 @@ class LogQueue:
         producer = self._producer
         return self._open() if producer is None or producer.is_foreign else producer
 
+    def put_entry(self, source: int, time_stamp: int, payload: bytes | memoryview) -> None:
+        """Puts an entry of which all parts were checked, and which is no onset; waits for space."""
+        prefix = _pack_prefix(source, 0, time_stamp)
+        try:
+            if len(payload) <= self._spill_above:
+                self._put(prefix, payload, timeout=0)
+                return
+        except (RingFullError, RuntimeError):  # full; or closed, not open yet, the parent's
+            pass
+        self._put_slowly(prefix, payload, block=True, timeout=None)
+
     def put_onset(self, source: int, payload: bytes) -> None:
         """Puts the entry of an onset that its caller has claimed."""
         self._put_slowly(_pack_prefix(source, 0, ONSET_TIME), payload, block=True, timeout=None)
@@ -237,7 +248,7 @@ def _put_spilled(producer: FolderProducer, prefix: bytes, payload: memoryview, p
 
 def _view_of(data: "_Payload") -> memoryview:
     """Returns the bytes of a payload as they are to be stored, copied only where they do not lie side by side."""
-    view = memoryview(data) if isinstance(data, bytes) else data.data
+    view = memoryview(data) if isinstance(data, bytes | memoryview) else data.data
     return view if view.c_contiguous else memoryview(view.tobytes())
 
 
