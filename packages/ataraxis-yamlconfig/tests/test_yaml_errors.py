@@ -259,3 +259,25 @@ def test_a_warning_names_the_line_of_the_caller(tmp_path):
             warnings.simplefilter("always")
             call()
         assert [os.path.basename(item.filename) for item in caught] == [os.path.basename(__file__)]
+
+
+def test_a_lone_surrogate_in_a_text_is_no_character():
+    with pytest.raises(YamlDocumentError, match="^<string>:2:7: a lone surrogate"):
+        Camera.from_yaml_string("rate: 1\nlens: \udcff")
+
+
+def test_a_value_whose_type_pretends_to_be_a_list_is_still_reported():
+    def fail(_):
+        raise RuntimeError
+
+    pretender = type("list", (), {"__len__": fail, "__repr__": fail})
+    with pytest.raises(YamlEncodeError, match=r"\$\.rate: <.*list whose repr fails> of type"):
+        Camera(pretender()).to_yaml_string()
+
+
+def test_ordered_pairs_of_yaml_load_as_pairs():
+    assert Camera.from_yaml_string("rate: !!omap [a: 1, b: 2]").rate == [("a", 1), ("b", 2)]
+    assert Camera.from_yaml_string("rate: !!pairs [a: 1, a: 2]").rate == [("a", 1), ("a", 2)]
+    assert Camera.from_yaml_string("rate: !!str 12").rate == "12"
+    assert Camera.from_yaml_string("rate: !!seq [1]").rate == [1]
+    assert Camera.from_yaml_string("rate: !!map {a: !!str 1}").rate == {"a": "1"}

@@ -2,13 +2,14 @@
 
 import warnings
 from dataclasses import make_dataclass
+from decimal import Decimal
 
 import pytest
 import yaml
 
 from ataraxis_yamlconfig import YamlConfig
 from ataraxis_yamlconfig._same import same
-from yaml_cases import CASES, HAS_NUMPY, places
+from yaml_cases import CASES, HAS_NUMPY, Point, places
 
 
 def round_trip(hint, value):
@@ -54,3 +55,22 @@ def test_the_comparison_of_this_table_is_strict():
         assert not same({1}, {True})
         assert same({float("nan")}, {float("nan")})
         assert same([float("nan")], [float("nan")])
+
+
+def test_the_comparison_looks_into_everything():
+    class Odd:
+        def __eq__(self, other):
+            raise RuntimeError
+
+        __hash__ = None
+
+    assert same(Decimal("NaN"), Decimal("NaN"))
+    assert not same(Decimal("1.0"), Decimal("1.00"))
+    assert same(complex("nan"), complex("nan"))
+    assert not same({1, 2}, {1, 3})
+    assert not same({1, 2}, {1})
+    assert not same([1], [1, 2])
+    assert not same({1: 2}, {1: 2, 3: 4})
+    assert not same(Point(1), Point(2))
+    assert not same(Odd(), Odd())
+    assert not same("a", "b")

@@ -64,7 +64,7 @@ def shortened(value: object) -> str:
     try:
         return _short.repr(value)
     except Exception:  # noqa: BLE001 - a broken __repr__ must not hide the error that is being reported
-        return f"<{type(value).__name__} whose repr fails>"
+        return f"<{type_name(value)} whose repr fails>"
 
 
 def type_name(value: object) -> str:

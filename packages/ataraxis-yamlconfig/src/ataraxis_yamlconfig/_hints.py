@@ -59,10 +59,9 @@ def init_variables(cls: type, hints: Mapping[str, Any]) -> dict[str, Any]:
 
 def _owner(cls: type, name: str, field: Any) -> type:
     """Find the class whose body holds a field: its module resolves the annotation."""
-    for base in reversed(cls.__mro__):
-        if base.__dict__.get("__dataclass_fields__", {}).get(name) is field:
-            return base
-    return cls
+    return next(
+        base for base in reversed(cls.__mro__) if base.__dict__.get("__dataclass_fields__", {}).get(name) is field
+    )
 
 
 def _resolved(owner: type, name: str, annotation: Any, known: Mapping[str, Any]) -> Any:

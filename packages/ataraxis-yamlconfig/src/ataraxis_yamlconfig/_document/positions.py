@@ -39,10 +39,9 @@ def _step(node: Any, segment: Any) -> tuple[Any, Any] | None:
     if isinstance(node, SequenceNode) and isinstance(segment, int) and segment < len(node.value):
         item = node.value[segment]
         return item, item
-    if isinstance(node, MappingNode):
-        for key, value in node.value:
-            if isinstance(key, ScalarNode) and _is_key(key, segment):
-                return key, value
+    for key, value in node.value if isinstance(node, MappingNode) else ():
+        if isinstance(key, ScalarNode) and _is_key(key, segment):
+            return key, value
     return None
 
 
