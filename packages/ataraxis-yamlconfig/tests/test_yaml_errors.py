@@ -1,7 +1,6 @@
 """What is wrong with a file, and where."""
 
 import errno
-import os
 import re
 import time
 import warnings
@@ -115,9 +114,9 @@ def test_messages_are_bounded_whatever_the_data(tmp_path):
 
 def test_paths(tmp_path):
     for wrong in ("a.txt", "a", "a.yaml.bak", ".yaml", tmp_path / "b.json"):
-        with pytest.raises(YamlPathError, match="does not end in .yaml or .yml"):
+        with pytest.raises(YamlPathError, match="does not end in"):
             Camera(1).to_yaml(wrong)
-        with pytest.raises(ValueError, match="does not end in .yaml or .yml"):
+        with pytest.raises(ValueError, match="does not end in"):
             Camera.from_yaml(wrong)
     for wrong in (None, 3, b"a.yaml"):
         with pytest.raises(TypeError):
@@ -258,11 +257,11 @@ def test_a_warning_names_the_line_of_the_caller(tmp_path):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             call()
-        assert [os.path.basename(item.filename) for item in caught] == [os.path.basename(__file__)]
+        assert [item.filename for item in caught] == [__file__]
 
 
 def test_a_lone_surrogate_in_a_text_is_no_character():
-    with pytest.raises(YamlDocumentError, match="^<string>:2:7: a lone surrogate"):
+    with pytest.raises(YamlDocumentError, match=r"^<string>:2:7: a lone surrogate"):
         Camera.from_yaml_string("rate: 1\nlens: \udcff")
 
 

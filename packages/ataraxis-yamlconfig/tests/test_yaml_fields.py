@@ -1,5 +1,7 @@
 """What a class and its fields can say: comments, exclusion, hooks, options of dataclasses, InitVars."""
 
+# ruff: noqa: ARG003, RUF008 - hooks have the signature that is asked for; a ClassVar in a string is none of ruff's defaults
+
 import math
 import warnings
 from dataclasses import InitVar, dataclass, field

@@ -95,7 +95,7 @@ def test_an_owner_that_cannot_be_kept_does_not_prevent_saving(tmp_path, monkeypa
     Config().to_yaml(target)
     asked = []
 
-    def refuse(descriptor, owner, group):
+    def refuse(_, owner, group):
         asked.append((owner, group))
         raise PermissionError(errno.EPERM, "not yours")
 

@@ -1,5 +1,7 @@
 """Generated classes, values, texts and documents."""
 
+# ruff: noqa: E501, UP045, PLR0124, PT017, BLE001 - tables are wide; nan is not itself; errors are checked, not expected
+
 import collections
 import keyword
 import warnings
@@ -51,7 +53,7 @@ scalars: dict[Any, st.SearchStrategy[Any]] = {
     int | str: st.integers() | any_text,
     date | datetime | str: st.dates() | st.datetimes() | any_text,
 }  # fmt: skip
-hashable = [(hint, values) for hint, values in scalars.items()]
+hashable = list(scalars.items())
 
 
 def containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -80,7 +82,7 @@ def containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 def dataclass_of(hints: list[Any], values: list[st.SearchStrategy[Any]]) -> tuple[Any, st.SearchStrategy[Any]]:
     names = [f"field_{index}" for index in range(len(hints))]
     cls = make_dataclass("Generated", list(zip(names, hints, strict=True)))
-    return cls, st.builds(lambda *arguments: cls(*arguments), *values)
+    return cls, st.builds(cls, *values)
 
 
 pairs = st.recursive(st.sampled_from(list(scalars.items())), containers, max_leaves=6)

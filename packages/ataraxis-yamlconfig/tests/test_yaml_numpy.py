@@ -1,5 +1,7 @@
 """NumPy: what is written, what is refused, and what does not fit."""
 
+# ruff: noqa: E501 - tables are wide
+
 import subprocess
 import sys
 import warnings
@@ -50,7 +52,13 @@ def test_an_array_of_another_dtype_than_annotated_is_exact_all_the_same():
 
 
 def test_what_does_not_fit_loads_as_it_is():
-    for text, value in {"[1, a]": [1, "a"], "[[1], [1, 2]]": [[1], [1, 2]], "5": 5, "[300]": [300], "[1.5]": [1.5]}.items():
+    for text, value in {
+        "[1, a]": [1, "a"],
+        "[[1], [1, 2]]": [[1], [1, 2]],
+        "5": 5,
+        "[300]": [300],
+        "[1.5]": [1.5],
+    }.items():
         assert same(loaded(npt.NDArray[np.uint8], text), value)
     for text, value in {"[true, 1]": [True, 1], "{a: 1}": {"a": 1}, "[null]": [None]}.items():
         assert same(loaded(np.ndarray, text), value)
@@ -95,6 +103,7 @@ def test_records_with_titles_shapes_and_padding():
     dtypes = [
         np.dtype([(("a title", "a"), "<i4"), ("b", "<f8", (2, 2))]),
         np.dtype([("a", "i1"), ("b", "f8")], align=True),
+        np.dtype([("a", [("none", "V0")]), ("b", "i1")]),
         np.dtype([("a", [("b", [("c", "u1", (3,))], (2,))])]),
         np.dtype([("when", "M8[ms]"), ("text", "U5"), ("raw", "S3"), ("pair", "c8")]),
     ]
@@ -113,6 +122,11 @@ def test_the_comparison_of_arrays_is_strict():
     assert not same(np.array([1]), np.array([[1]]))
     assert same(np.array([np.nan]), np.array([np.nan]))
     assert not same(np.array(["a"]), np.array(["b"]))
+
+
+def test_a_class_of_a_library_that_is_not_numpy_is_left_alone(monkeypatch):
+    monkeypatch.delitem(sys.modules, "numpy")
+    assert loaded(type("Unknown", (), {}), "[1]") == [1]
 
 
 def test_numpy_is_never_imported_by_this_package():

@@ -1,5 +1,7 @@
 """Files of the 3.x line: as ataraxis-data-structures 3.1.1 wrote them."""
 
+# ruff: noqa: DTZ001 - the file holds a time without a zone
+
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any

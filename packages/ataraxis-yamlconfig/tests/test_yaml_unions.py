@@ -1,15 +1,17 @@
 """Every supported type as a member of a union, beside members that it has to be told from."""
 
+# ruff: noqa: UP007, UP044 - hints are built from parts, in every spelling
+
 import warnings
 from dataclasses import dataclass, make_dataclass
 from fractions import Fraction
-from typing import Any, Unpack, Union
+from typing import Any, Union, Unpack
 
 import pytest
-from yaml_cases import CASES, Dog
 
 from ataraxis_yamlconfig import YamlConfig, YamlTypeWarning
 from ataraxis_yamlconfig._same import same
+from yaml_cases import CASES, Dog
 
 
 @dataclass(frozen=True)

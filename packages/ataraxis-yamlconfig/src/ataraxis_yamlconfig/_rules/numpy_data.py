@@ -136,16 +136,8 @@ def _descr(fields: list[Any]) -> list[tuple[Any, ...]]:
     return [
         (
             tuple(name) if type(name) is list else name,
-            _descr(form) if type(form) is list and form and type(form[0]) is list else _subarray(form),
+            _descr(form) if type(form) is list else form,
             *(tuple(extent) for extent in shape),
         )
         for name, form, *shape in fields
     ]
-
-
-def _subarray(form: Any) -> Any:
-    return tuple(_listed_back(part) for part in form) if type(form) is list else form
-
-
-def _listed_back(part: Any) -> Any:
-    return tuple(part) if type(part) is list else part
