@@ -2,22 +2,18 @@
 
 import ast
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 BENCH = Path(__file__).resolve().parents[1] / "bench"
-sys.path.insert(0, str(BENCH))
+sys.path[:0] = [str(BENCH), str(BENCH / "work")]
 
 from bench_rows import RowsError, load_rows  # noqa: E402  (tools/bench is not a package)
 
 ROWS = load_rows(BENCH / "rows")
 WORK_FILES = sorted((BENCH / "work").glob("*.py"))
-
-
-def functions_of(path):
-    """The names of the functions on the top level of a file."""
-    return {node.name for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)}
 
 
 def top_imports_of(path):
@@ -33,7 +29,8 @@ def top_imports_of(path):
 def test_every_workload_of_a_row_exists(package, row):
     for work in filter(None, (row.ours, row.floor, *(peer.work for peer in row.peers))):
         module, _, function = work.partition(":")
-        assert function in functions_of(BENCH / "work" / f"{module}.py"), f"{package}: {row.name}: {work}"
+        # Some modules make their workloads when asked for them, so looking is the only test.
+        assert callable(getattr(import_module(module), function)), f"{package}: {row.name}: {work}"
 
 
 @pytest.mark.parametrize("path", WORK_FILES, ids=lambda path: path.stem)
