@@ -11,7 +11,7 @@ import numpy as np
 from ataraxis_logger._archive.log import BLOCK_BYTES, IndexedLog, Loaded, Payload, Problem
 from ataraxis_logger._archive.mapped import MappedFile
 from ataraxis_logger._archive.ordering import RowSorter, empty_rows
-from ataraxis_logger._archive.stems import parse_stems, stem_matrix
+from ataraxis_logger._archive.stems import make_prefixes, make_stems, parse_stems, stem_matrix
 from ataraxis_logger._entry import ENTRY_PREFIX, ONSET_PAYLOAD, ONSET_TIME, STEM_LENGTH, parse_stem, stem_of
 from ataraxis_logger._errors import DamagedEntryError
 from ataraxis_logger._files import sync_folder
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _READ_FLAGS: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+_SUFFIX: Final = SUFFIX.encode()
 _FIRST_READ: Final = 1 << 16
 _MAPPED_FROM: Final = 16 << 20
 _NAMES_AT_ONCE: Final = 1 << 16
@@ -55,27 +56,31 @@ class NpyLog(IndexedLog):
         return copy
 
     def _load(self, source: int, rows: "NDArray[np.void]") -> Loaded:
+        times = np.ascontiguousarray(rows["time"])
+        stems = make_stems(source, times, rows["order"].astype(np.int64))
+        folder = os.fsencode(self.path) + os.fsencode(os.sep)
         payloads: list[Payload] = []
         damaged: dict[int, DamagedEntryError] = {}
         size = 0
-        for time, repeat in zip(rows["time"].tolist(), rows["order"].tolist(), strict=True):
-            name = stem_of(source, time, repeat) + SUFFIX
+        for stem, prefix in zip(stems, make_prefixes(source, times), strict=True):
             payload: Payload = b""
             try:
-                payload = self._payload(f"{self.path}{os.sep}{name}", ENTRY_PREFIX.pack(source, time))
+                payload = self._payload(folder + stem + _SUFFIX, prefix)
             except (OSError, ValueError) as error:
-                damaged[len(payloads)] = DamagedEntryError(
-                    f"The file {name} in {self.path} cannot be read as an entry: {_reason(error)}.",
-                    self.path / name,
-                    name.removesuffix(SUFFIX),
-                )
+                damaged[len(payloads)] = self._damaged(stem.decode(), error)
             payloads.append(payload)
             size += len(payload)
             if size >= BLOCK_BYTES:
                 break
         return Loaded(payloads, damaged)
 
-    def _payload(self, path: str, prefix: bytes) -> Payload:
+    def _damaged(self, stem: str, error: Exception) -> DamagedEntryError:
+        name = stem + SUFFIX
+        return DamagedEntryError(
+            f"The file {name} in {self.path} cannot be read as an entry: {_reason(error)}.", self.path / name, stem
+        )
+
+    def _payload(self, path: bytes, prefix: bytes) -> Payload:
         data = self._content(path)
         start, _ = entry_span(data)
         stop = start + _PREFIX_SIZE
@@ -83,9 +88,9 @@ class NpyLog(IndexedLog):
             raise ValueError("its source and time are not those of its name")
         return data[stop:]
 
-    def _content(self, path: str) -> Payload:
+    def _content(self, path: bytes) -> Payload:
         if not self._mapped_from:
-            return MappedFile(Path(path)).view
+            return MappedFile(Path(os.fsdecode(path))).view
         descriptor = os.open(path, _READ_FLAGS)
         try:
             # One read is enough for nearly every entry; asking for the size first would cost a third more.
@@ -96,7 +101,7 @@ class NpyLog(IndexedLog):
                 return b"".join((data, *iter(lambda: os.read(descriptor, _MAPPED_FROM), b"")))
         finally:
             os.close(descriptor)
-        return MappedFile(Path(path)).view
+        return MappedFile(Path(os.fsdecode(path))).view
 
     def remove(self, sources: Collection[int], spare: Collection[str] = ()) -> list[Problem]:
         """Removes the files of some sources, except those of the spared names.

@@ -1,6 +1,7 @@
 """An `.npz` archive, of any writer, as a log."""
 
 import struct
+import zlib
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -11,12 +12,13 @@ import numpy as np
 from ataraxis_logger._archive.log import BLOCK_BYTES, IndexedLog, Loaded, Payload, Problem
 from ataraxis_logger._archive.mapped import MappedFile
 from ataraxis_logger._archive.ordering import RowSorter, empty_rows
-from ataraxis_logger._archive.stems import parse_stems
+from ataraxis_logger._archive.stems import make_prefixes, parse_stems
 from ataraxis_logger._entry import ENTRY_PREFIX, ONSET_PAYLOAD, ONSET_TIME, STEM_LENGTH, parse_stem
 from ataraxis_logger._errors import DamagedEntryError
 from ataraxis_logger._files import sync_folder
 from ataraxis_logger._formats import zip_reader
 from ataraxis_logger._formats.npy import HEADER_SIZE, SUFFIX, entry_span, npy_header
+from ataraxis_logger._formats.zip_layout import STORED
 from ataraxis_logger._formats.zip_reader import Members
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ _FROM_HEADERS: Final = 1
 _AT_ONCE: Final = 1 << 14
 _VIEWED_FROM: Final = 16 << 20
 _PREFIX_SIZE: Final = ENTRY_PREFIX.size
+_BOTH_SIZE: Final = HEADER_SIZE + _PREFIX_SIZE
+_SMALL: Final = 1 << 13
 _ONSET_FILE_SIZE: Final = HEADER_SIZE + _PREFIX_SIZE + ONSET_PAYLOAD.size
 _USUAL_NAME: Final = STEM_LENGTH + len(SUFFIX)
 
@@ -191,27 +195,36 @@ class NpzLog(IndexedLog):
     def _load(self, source: int, rows: "NDArray[np.void]") -> Loaded:
         members = self._members(rows)
         starts = zip_reader.data_starts(self._data, members).tolist()
+        times = np.ascontiguousarray(rows["time"])
+        columns = (members.stored.tolist(), members.whole.tolist(), members.crc.tolist(), members.method.tolist())
         payloads: list[Payload] = []
         damaged: dict[int, DamagedEntryError] = {}
-        total = 0
-        for number, (start, whole, time) in enumerate(
-            zip(starts, members.whole.tolist(), rows["time"].tolist(), strict=True)
+        total, view = 0, self._view
+        for number, (start, prefix, stored, whole, crc, method) in enumerate(
+            zip(starts, make_prefixes(source, times), *columns, strict=True)
         ):
-            payload: Payload = b""
-            try:
-                entry = self._entry(members, number, start)
-                _check_prefix(entry, source, time)
-                payload = entry[_PREFIX_SIZE:]
-                if whole < _VIEWED_FROM:
-                    payload = bytes(payload)
-            except ValueError as error:
-                damaged[len(payloads)] = self._damaged(members.one(number), error)
+            payload: Payload | None = None
+            if start >= 0 and stored <= _SMALL:
+                payload = _usual_payload(view[start : start + stored], prefix, whole, crc, method)
+            if payload is None:
+                try:
+                    payload = self._payload(members, number, start, prefix)
+                except ValueError as error:
+                    payload = b""
+                    damaged[number] = self._damaged(members.one(number), error)
             payloads.append(payload)
             total += whole
             if total >= BLOCK_BYTES:
                 break
         self._file.touched(total)
         return Loaded(payloads, damaged)
+
+    def _payload(self, members: Members, number: int, start: int, prefix: bytes) -> Payload:
+        entry = self._entry(members, number, start)
+        if entry[:_PREFIX_SIZE] != prefix:
+            raise ValueError("its source and time are not those of its name")
+        payload = entry[_PREFIX_SIZE:]
+        return payload if len(payload) >= _VIEWED_FROM else bytes(payload)
 
     def _damaged(self, member: Members, error: ValueError) -> DamagedEntryError:
         key = member.names(self._view)[0].removesuffix(SUFFIX)
@@ -220,9 +233,19 @@ class NpzLog(IndexedLog):
         )
 
 
-def _check_prefix(entry: Payload, source: int, time: int) -> None:
-    if entry[:_PREFIX_SIZE] != ENTRY_PREFIX.pack(source, time):
-        raise ValueError("its source and time are not those of its name")
+def _usual_payload(data: memoryview, prefix: bytes, whole: int, crc: int, method: int) -> bytes | None:
+    """Returns the payload of a small entry that is just as we, or NumPy, would have written it.
+
+    None for any other, and for damaged ones: the long way reads it, or says what is wrong. A small deflated entry
+    cannot become a large one: the format expands no more than 1,032 times.
+    """
+    try:
+        file = bytes(data) if method == STORED else zlib.decompress(data, -zlib.MAX_WBITS, whole)
+    except zlib.error:
+        return None
+    if len(file) != whole or zlib.crc32(file) != crc or file[:HEADER_SIZE] != npy_header(whole - HEADER_SIZE):
+        return None
+    return file[_BOTH_SIZE:] if file[HEADER_SIZE:_BOTH_SIZE] == prefix else None
 
 
 def _blocks_of(offsets: Iterator[int]) -> Iterator["NDArray[np.uint64]"]:

@@ -1,8 +1,8 @@
 """Entries in time order, however many: an index that is sorted in runs on disk.
 
 A *row* says of one entry when it was, where it lies, and what decides between equal times. Rows come in blocks in the
-order in which a log is met; a log of up to a million entries is sorted in memory, a larger one in runs in a temporary
-file that are merged a block at a time.
+order in which a log is met; a log of up to a quarter of a million entries is sorted in memory, a larger one in runs in
+a temporary file that are merged a block at a time.
 """
 
 import tempfile
@@ -29,8 +29,8 @@ ROW: Final = np.dtype(
 )
 """Sorted by source, time, group and order; file, offset and size are up to the log."""
 
-RUN: Final = 1 << 20
-_MERGE_BUDGET: Final = 1 << 19
+RUN: Final = 1 << 18
+_MERGE_BUDGET: Final = 1 << 17
 _SOURCES: Final = 256
 
 

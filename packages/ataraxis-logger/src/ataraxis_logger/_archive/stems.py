@@ -14,6 +14,7 @@ _ZERO: Final = ord("0")
 _HALF: Final = 10
 _HALF_WEIGHT: Final = 10**_HALF
 _POWERS: Final = 10 ** np.arange(_HALF - 1, -1, -1, dtype=np.uint64)
+_PREFIX: Final = np.dtype([("source", "u1"), ("time", "<u8")])
 _SOURCE_POWERS: Final = np.array([100, 10, 1], dtype=np.uint64)
 
 
@@ -55,6 +56,14 @@ def make_stems(source: int, times: "NDArray[np.uint64]", repeats: "NDArray[np.in
     for number in np.flatnonzero(repeats).tolist():
         stems[number] += b"_%d" % repeats[number]
     return stems
+
+
+def make_prefixes(source: int, times: "NDArray[np.uint64]") -> list[bytes]:
+    """Returns the first nine bytes of entries of one source."""
+    records = np.empty(len(times), dtype=_PREFIX)
+    records["source"], records["time"] = source, times
+    data, size = records.tobytes(), _PREFIX.itemsize
+    return [data[start : start + size] for start in range(0, len(data), size)]
 
 
 def rank_among_equals(times: "NDArray[np.uint64]", before: int) -> "NDArray[np.int64]":

@@ -3,20 +3,17 @@
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
-
-import numpy as np
+from typing import TYPE_CHECKING, BinaryIO
 
 from ataraxis_logger._archive.log import Block, Log, Payload
 from ataraxis_logger._archive.npz_log import NpzLog
-from ataraxis_logger._archive.stems import make_stems, rank_among_equals
+from ataraxis_logger._archive.stems import make_prefixes, make_stems, rank_among_equals
 from ataraxis_logger._errors import ArchiveError
 from ataraxis_logger._formats.zip_writer import LARGE, NpzWriter
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
-
-_PREFIX: Final = np.dtype([("source", "u1"), ("time", "<u8")])
 
 
 class EntryWriter:
@@ -53,7 +50,7 @@ class EntryWriter:
         ranks = rank_among_equals(times, before)
         self._last_time, self._last_rank = int(times[-1]), int(ranks[-1])
         stems = make_stems(self._source, times, ranks)
-        prefixes = _prefixes(self._source, times)
+        prefixes = make_prefixes(self._source, times)
         start = 0
         for number, payload in enumerate(payloads):
             if len(payload) >= LARGE:
@@ -65,13 +62,6 @@ class EntryWriter:
     def close(self) -> None:
         """Writes the archive's directory."""
         self._npz.close()
-
-
-def _prefixes(source: int, times: "NDArray[np.uint64]") -> list[bytes]:
-    records = np.empty(len(times), dtype=_PREFIX)
-    records["source"], records["time"] = source, times
-    data, size = records.tobytes(), _PREFIX.itemsize
-    return [data[start : start + size] for start in range(0, len(data), size)]
 
 
 def readable(block: Block) -> "tuple[NDArray[np.uint64], list[Payload]]":

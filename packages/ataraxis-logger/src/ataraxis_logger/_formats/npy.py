@@ -50,6 +50,12 @@ def parse_npy(data: bytes | memoryview) -> NpyLayout:
         ValueError: this is no `.npy` file, its header is torn, or it holds another kind of array.
     """
     offset, description = _description(data)
+    return NpyLayout(offset, _size_in(description))
+
+
+@lru_cache(maxsize=256)
+def _size_in(description: str) -> int:
+    """Returns the size of the array that a header describes; the files of another writer mostly have a few headers."""
     try:
         parsed = ast.literal_eval(description)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
@@ -60,9 +66,10 @@ def parse_npy(data: bytes | memoryview) -> NpyLayout:
     # str() because the descr of a structured array is a list, which cannot be looked up in a set.
     if str(parsed["descr"]) not in _BYTE_TYPES or not isinstance(shape, tuple) or len(shape) != 1:
         raise ValueError(f"the array is not one-dimensional uint8 but {str(parsed)[:100]}")
-    if type(shape[0]) is not int or shape[0] < 0:
+    size = shape[0]
+    if type(size) is not int or size < 0:
         raise ValueError(f"the array has the impossible shape {str(shape)[:40]}")
-    return NpyLayout(offset, shape[0])
+    return size
 
 
 def entry_span(data: bytes | memoryview) -> NpyLayout:
