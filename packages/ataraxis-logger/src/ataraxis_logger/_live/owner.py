@@ -42,7 +42,7 @@ class SessionSettings:
     Attributes:
         storage: One of `STORAGES`.
         process_count: Writers.
-        thread_count: Rings that a writer drains at once.
+        thread_count: Threads with which a writer of the npy storage makes files.
         sleep_us: The longest sleep of an idle writer, microseconds.
         sync_us: Microseconds between syncs of a journal, 0 for never.
     """
