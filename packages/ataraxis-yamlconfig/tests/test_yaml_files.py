@@ -230,12 +230,21 @@ def test_folders_that_cannot_be_synchronised(tmp_path, monkeypatch, code, passes
 
 @posix_only
 def test_file_and_folder_are_synchronised_in_this_order(tmp_path, monkeypatch):
-    calls = []
+    calls: list[str] = []
     real_fsync, real_replace = os.fsync, os.replace
-    monkeypatch.setattr(os, "fsync", lambda d: (calls.append(stat.S_ISDIR(os.fstat(d).st_mode)), real_fsync(d)))
-    monkeypatch.setattr(_atomic, "_replace", lambda *paths: (calls.append("replace"), real_replace(*paths)))
+
+    def fsync(descriptor):
+        calls.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        real_fsync(descriptor)
+
+    def replace(*paths):
+        calls.append("replace")
+        real_replace(*paths)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(_atomic, "_replace", replace)
     Config().to_yaml(tmp_path / "a.yaml")
-    assert calls == [False, "replace", True]
+    assert calls == ["file", "replace", "folder"]
 
 
 def test_a_taken_temporary_name_is_not_touched(tmp_path, monkeypatch):
@@ -300,6 +309,7 @@ def kill_writers(tmp_path, kills, seed):
     for kill in range(kills):
         writer = subprocess.Popen([sys.executable, script, str(target), str(kill * 1000)], stdout=subprocess.PIPE)
         with writer:
+            assert writer.stdout is not None
             assert writer.stdout.readline() == b"started\n"
             for _ in range(choose.randrange(1, 12)):
                 loaded = Counted.from_yaml(target)

@@ -66,7 +66,7 @@ class Old(YamlConfig):
     items: list[int] = field(default_factory=list)
     fixed: tuple[int, ...] = ()
     mapping: dict[Any, Any] = field(default_factory=dict)
-    no_path: Path = Path("default")
+    no_path: Path | None = Path("default")
     path: Path | None = None
     any_path: Any = None
     any_tuple: Any = None

@@ -1,5 +1,8 @@
 """Every supported type as a member of a union, beside members that it has to be told from."""
 
+# mypy: disable-error-code="valid-type, attr-defined"
+# Hints and classes are built at run time.
+
 # ruff: noqa: UP007, UP044 - hints are built from parts, in every spelling
 
 import warnings

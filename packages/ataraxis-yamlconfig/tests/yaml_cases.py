@@ -1,5 +1,8 @@
 """The table of supported types: an annotation and values of it, each tried in every place a value can stand."""
 
+# mypy: disable-error-code="valid-type"
+# Hints are built at run time.
+
 # ruff: noqa: E501, DTZ001, DTZ901, UP007, UP045, PYI024, PLR0124, FURB167 - a table: wide rows, and every old and new spelling on purpose
 
 import collections
@@ -382,6 +385,7 @@ except ImportError:
 else:
     HAS_NUMPY = True
     _RECORD = np.dtype([("a", "i4"), ("b", "f8"), ("c", "u1", (2,)), ("d", [("x", "i2")])])
+    _kind: Any
     for _kind in (np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64):
         _info = np.iinfo(_kind)
         _extremes = [_kind(_info.min), _kind(_info.max)]

@@ -5,13 +5,14 @@ two lists. Peers that do not read YAML themselves get the tree from PyYAML's C l
 types that they cannot keep (the path, the enum) they convert as they are made to.
 """
 
-# ruff: noqa: PLC0415 - a worker imports only what its own environment has
+# ruff: noqa: PLC0415 - a worker imports only what its own environment has; peers by name, which mypy need not know
 
 from __future__ import annotations
 
 import tempfile
 from dataclasses import asdict, dataclass, field, make_dataclass
 from enum import Enum
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -124,9 +125,7 @@ def save() -> Iterator[Work]:
 
 def save_published() -> Iterator[Work]:
     """The same with the published package, which neither synchronises nor replaces."""
-    from ataraxis_data_structures import YamlConfig
-
-    yield from _file_work(_rig(PlainDevice, YamlConfig))
+    yield from _file_work(_rig(PlainDevice, import_module("ataraxis_data_structures").YamlConfig))
 
 
 def save_floor() -> Iterator[Work]:
@@ -158,10 +157,9 @@ def _file_work(rig: Any) -> Iterator[Work]:
 
 def load_published() -> Iterator[Work]:
     """The published package reads files only."""
-    from ataraxis_data_structures import YamlConfig
-
+    config = import_module("ataraxis_data_structures").YamlConfig
     with tempfile.TemporaryDirectory() as folder:
-        path, rig = Path(folder, "rig.yaml"), _rig(PlainDevice, YamlConfig)
+        path, rig = Path(folder, "rig.yaml"), _rig(PlainDevice, config)
         path.write_text(_text(), encoding="utf-8")
         yield Work(call=lambda: type(rig).from_yaml(path), items=_FIELDS)
         _check(type(rig).from_yaml(path), rig)
@@ -169,10 +167,9 @@ def load_published() -> Iterator[Work]:
 
 def dump_published() -> Iterator[Work]:
     """The published package writes files only, without synchronising them."""
-    from ataraxis_data_structures import YamlConfig
-
+    config = import_module("ataraxis_data_structures").YamlConfig
     with tempfile.TemporaryDirectory() as folder:
-        path, rig = Path(folder, "rig.yaml"), _rig(PlainDevice, YamlConfig)
+        path, rig = Path(folder, "rig.yaml"), _rig(PlainDevice, config)
         yield Work(call=lambda: rig.to_yaml(path), items=_FIELDS)
         _check(type(rig).from_yaml(path), rig)
 
@@ -196,8 +193,7 @@ def _dump_through(convert: Callable[[Any], object], rig: object) -> Iterator[Wor
 
 def load_dacite() -> Iterator[Work]:
     """Dacite checks types; the casts make paths and enums."""
-    import dacite
-
+    dacite = import_module("dacite")
     rig = _rig(Device)
     options = dacite.Config(cast=[Path, Enum])
     yield from _load_through(lambda tree: dacite.from_dict(type(rig), tree, options), rig)
@@ -205,67 +201,53 @@ def load_dacite() -> Iterator[Work]:
 
 def load_cattrs() -> Iterator[Work]:
     """Cattrs with its preconfigured converter for YAML."""
-    from cattrs.preconf.pyyaml import make_converter
-
-    rig, converter = _rig(Device), make_converter()
+    rig, converter = _rig(Device), import_module("cattrs.preconf.pyyaml").make_converter()
     converter.register_structure_hook(Path, lambda text, _: Path(text))
     yield from _load_through(lambda tree: converter.structure(tree, type(rig)), rig)
 
 
 def dump_cattrs() -> Iterator[Work]:
     """Cattrs with its preconfigured converter for YAML."""
-    from cattrs.preconf.pyyaml import make_converter
-
-    converter = make_converter()
+    converter = import_module("cattrs.preconf.pyyaml").make_converter()
     converter.register_unstructure_hook(Path, str)
     yield from _dump_through(converter.unstructure, _rig(Device))
 
 
 def load_mashumaro() -> Iterator[Work]:
     """Mashumaro generates code for the class."""
-    from mashumaro.codecs import BasicDecoder
-
     rig = _rig(Device)
-    yield from _load_through(BasicDecoder(type(rig)).decode, rig)
+    yield from _load_through(import_module("mashumaro.codecs").BasicDecoder(type(rig)).decode, rig)
 
 
 def dump_mashumaro() -> Iterator[Work]:
     """Mashumaro generates code for the class."""
-    from mashumaro.codecs import BasicEncoder
-
     rig = _rig(Device)
-    yield from _dump_through(BasicEncoder(type(rig)).encode, rig)
+    yield from _dump_through(import_module("mashumaro.codecs").BasicEncoder(type(rig)).encode, rig)
 
 
 def load_msgspec() -> Iterator[Work]:
     """Msgspec knows no paths: a hook makes them."""
-    import msgspec
-
+    msgspec = import_module("msgspec")
     rig = _rig(Device)
     yield from _load_through(lambda tree: msgspec.convert(tree, type(rig), dec_hook=lambda kind, text: kind(text)), rig)
 
 
 def dump_msgspec() -> Iterator[Work]:
     """Msgspec knows no paths: a hook writes them."""
-    import msgspec
-
+    msgspec = import_module("msgspec")
     yield from _dump_through(lambda rig: msgspec.to_builtins(rig, enc_hook=str), _rig(Device))
 
 
 def load_pydantic() -> Iterator[Work]:
     """Pydantic validates."""
-    from pydantic import TypeAdapter
-
     rig = _rig(Device)
-    yield from _load_through(TypeAdapter(type(rig)).validate_python, rig)
+    yield from _load_through(import_module("pydantic").TypeAdapter(type(rig)).validate_python, rig)
 
 
 def dump_pydantic() -> Iterator[Work]:
     """Pydantic in its mode for JSON."""
-    from pydantic import TypeAdapter
-
     rig = _rig(Device)
-    adapter = TypeAdapter(type(rig))
+    adapter = import_module("pydantic").TypeAdapter(type(rig))
     yield from _dump_through(lambda value: adapter.dump_python(value, mode="json"), rig)
 
 
