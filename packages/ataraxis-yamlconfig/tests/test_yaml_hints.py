@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import threading
 import typing
@@ -269,6 +270,30 @@ def test_threads_that_compile_one_class_get_one_plan():
             plans = {id(future.result()) for future in [pool.submit(compile_it) for _ in range(8)]}
         assert len(plans) == 1
         assert codec_for(cls).fields["field_0"].codec is codec_for(inner)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="fork is of POSIX")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_child_forked_during_a_compilation_does_not_wait_for_it():
+    from ataraxis_yamlconfig import _plan
+
+    held, leave = threading.Event(), threading.Event()
+
+    def hold():
+        with _plan._lock:
+            held.set()
+            leave.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:  # pragma: no cover - another process
+        config = make_dataclass("Config", [("path", Path)], bases=(YamlConfig,))(Path("a"))
+        os._exit(0 if round_trip(config) == config else 1)
+    leave.set()
+    holder.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_failed_compilation_leaves_no_half_made_plan(monkeypatch):

@@ -335,6 +335,12 @@ def test_enums_that_are_hard_to_tell():
     assert config_of(Access).from_yaml_string("field: [1]").field == [1]
 
 
+def test_a_mapping_as_a_key_without_annotation_is_written_again():
+    cls = config_of(Any)
+    config = cls.from_yaml_string("field: {? {a: [1], b: {c: 2}} : 3}")
+    assert same(cls.from_yaml_string(config.to_yaml_string()), config)
+
+
 def test_equal_keys_of_different_texts_are_both_kept():
     assert config_of(dict[Color, int]).from_yaml_string("field: {red: 1, RED: 2}").field == {Color.RED: 1, "RED": 2}
 

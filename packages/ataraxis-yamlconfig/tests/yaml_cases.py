@@ -24,7 +24,7 @@ from ipaddress import (
     ip_address,
 )
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
-from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, Optional, TypedDict, TypeVar, Union
+from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, NewType, Optional, TypedDict, TypeVar, Union
 from uuid import UUID
 
 T = TypeVar("T")
@@ -44,6 +44,17 @@ class Mixed(enum.Enum):
     PAIR = (1, 2)
     NAME = "PAIR"
     NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class Size:
+    width: int
+    height: int
+
+
+class Screen(Size, enum.Enum):
+    SMALL = 640, 480
+    LARGE = 1920, 1080
 
 
 class Level(enum.IntEnum):
@@ -118,6 +129,12 @@ class Box(Generic[T]):
 class Modern:
     _private: int = 1
     path: Path = Path("a")
+
+
+@dataclass(frozen=True)
+class WithFields:
+    path: Path
+    _fields: ClassVar[tuple[str, ...]] = ("not", "a", "namedtuple")
 
 
 @dataclass
@@ -269,6 +286,8 @@ TRICKY_TEXTS = (
     "a:\n b",
     "\\n",
     "a\u200bb",
+    "1:0" * 5000,
+    "1:0" * 33,
 )
 
 CASES: list[tuple[str, Any, list[Any]]] = [
@@ -308,6 +327,7 @@ CASES: list[tuple[str, Any, list[Any]]] = [
     ("PureWindowsPath", PureWindowsPath, [PureWindowsPath("C:\\a\\b"), PureWindowsPath("//host/share/x")]),
     ("Enum", Color, list(Color)),
     ("Enum of mixed values", Mixed, list(Mixed)),
+    ("Enum of dataclasses", Screen, list(Screen)),
     ("IntEnum", Level, list(Level)),
     ("StrEnum", Mode, list(Mode)),
     ("Flag", Access, [Access.READ, Access.READ | Access.WRITE, Access(0)]),
@@ -367,6 +387,7 @@ CASES: list[tuple[str, Any, list[Any]]] = [
     ("dataclass in dataclass", Circle, [Circle(Point(1), 2.5)]),
     ("frozen slotted keyword-only", Modern, [Modern(), Modern(_private=3, path=Path("q"))]),
     ("self-reference", Node, [Node(1, [Node(2), Node(3, [Node(4)])], Node(0))]),
+    ("with an attribute _fields", WithFields, [WithFields(Path("a"))]),
     ("init=False", Computed, [Computed(4)]),
     ("generic Box[Path]", Box[Path], [Box(Path("a"))]),
     ("generic Box[list[Color]]", Box[list[Color]], [Box([Color.RED])]),

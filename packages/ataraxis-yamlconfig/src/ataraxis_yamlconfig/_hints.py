@@ -171,4 +171,9 @@ def alias_value(hint: Any) -> Any:
 def may_hold_itself(hint: Any) -> bool:
     """Whether a hint can refer to itself: aliases, NamedTuples, TypedDicts; not dataclasses, see _plan."""
     origin = get_origin(hint) or hint
-    return isinstance(origin, _ALIAS_KINDS) or hasattr(origin, "_fields") or typing.is_typeddict(origin)
+    return isinstance(origin, _ALIAS_KINDS) or is_namedtuple(origin) or typing.is_typeddict(origin)
+
+
+def is_namedtuple(kind: Any) -> bool:
+    """Whether a hint is a class made by NamedTuple or namedtuple."""
+    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")

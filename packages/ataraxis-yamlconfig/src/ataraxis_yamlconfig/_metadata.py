@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def yaml_metadata(
     return {name: value for name, value in given.items() if value is not None}
 
 
-YAML_EXCLUDE_METADATA: Mapping[str, Any] = yaml_metadata(exclude=True)
+YAML_EXCLUDE_METADATA: Mapping[str, Any] = MappingProxyType(yaml_metadata(exclude=True))
 """The metadata of a field that is not written."""
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
 from threading import RLock
 from typing import Any, cast, get_args, get_origin
 
@@ -39,6 +41,16 @@ _PLANS = "_ataraxis_yamlconfig_plans_"
 _lock = RLock()
 
 
+def _renew_lock() -> None:
+    """A forked child must not wait for a thread that exists in its parent only."""
+    global _lock  # noqa: PLW0603 - the child has no other thread yet
+    _lock = RLock()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
 def codec_for(hint: Any) -> Codec:
     """Give the codec of any hint. Thread-safe; a dataclass is compiled the first time it is met."""
     plans = hint.__dict__.get(_PLANS) if isinstance(hint, type) else None
@@ -66,7 +78,7 @@ class _Compiler:
         if may_hold_itself(hint):
             return self._recursive_codec(hint)
         origin = get_origin(hint) or hint
-        if isinstance(origin, type) and is_dataclass(origin):
+        if isinstance(origin, type) and is_dataclass(origin) and not issubclass(origin, Enum):
             return self._class_codec(origin, get_args(hint))
         return self._ask_rules(hint)
 

@@ -19,6 +19,9 @@ _STARTS_A_NUMBER = frozenset("+-.0123456789")
 _DECIMAL_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})", re.ASCII)
 _DECIMAL_FLOAT = re.compile(r"-?[0-9]+\.[0-9]*(?:[eE][-+][0-9]+)?", re.ASCII)
 
+# Numbers to the base of sixty (1:30:00) and times are far shorter; PyYAML reads longer ones in quadratic time.
+_LONGEST_WITH_COLONS = 100
+
 _resolver: Any = Resolver()
 _constructor = SafeConstructor()
 _STRING_TAG = "tag:yaml.org,2002:str"
@@ -41,6 +44,8 @@ def plain_value(text: str) -> Any:
         return int(text)
     if _DECIMAL_FLOAT.fullmatch(text):
         return float(text)
+    if ":" in text and len(text) > _LONGEST_WITH_COLONS:
+        return text
     tag = _resolver.resolve(ScalarNode, text, (True, False))
     return text if tag == _STRING_TAG else tagged_scalar(tag, text)
 

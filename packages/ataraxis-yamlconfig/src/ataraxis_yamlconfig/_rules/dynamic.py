@@ -9,7 +9,7 @@ from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 from ataraxis_yamlconfig._codec import NATIVE_SCALARS, RANK_ANY, Codec, Run
-from ataraxis_yamlconfig._document.keys import frozen_key
+from ataraxis_yamlconfig._document.keys import MappingKey, frozen_key, thawed_key
 from ataraxis_yamlconfig._same import same
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ _EXACT_LEAVES = frozenset((bytes, date))
 
 # The methods of the base itself: a subclass may have changed what str() or int() of it give.
 _BASES: dict[Any, Callable[[Any], Any]] = {
+    MappingKey: thawed_key,
     str: str.__str__,
     int: int.__int__,
     float: float.__float__,

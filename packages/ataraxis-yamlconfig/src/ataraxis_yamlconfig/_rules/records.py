@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, get_args, get_origin, is_typeddict
 
 from ataraxis_yamlconfig._codec import RANK_CLASS, Codec, Run
-from ataraxis_yamlconfig._hints import record_hints
+from ataraxis_yamlconfig._hints import is_namedtuple, record_hints
 from ataraxis_yamlconfig._rules.containers import collection_codec
 from ataraxis_yamlconfig._rules.dynamic import ANY, encode_misfit
 
@@ -30,7 +30,7 @@ def tuple_rule(hint: Any, codec_for: Callable[[Any], Codec]) -> Codec | None:
 def namedtuple_rule(hint: Any, codec_for: Callable[[Any], Codec]) -> Codec | None:
     """Make the codec of a NamedTuple, which is written as a mapping and also read from a list."""
     kind = get_origin(hint) or hint
-    if not (isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_fields")):
+    if not is_namedtuple(kind):
         return None
     hints = record_hints(kind, get_args(hint))
     return _named_tuple(kind, {name: codec_for(hints.get(name, Any)) for name in kind._fields})
