@@ -37,6 +37,20 @@ def test_iteration_gives_the_terminals():
     assert len(NestedDictionary({"a": {}})) == 1
 
 
+def test_a_dict_of_an_instance_is_flat():
+    nested = NestedDictionary(SEED)
+    flat = {("a", "b", "c"): 1, ("a", "b", "d"): {}, ("e",): 2}
+    assert dict(nested) == {**nested} == dict(nested.items()) == flat
+    assert list(nested.keys()) == list(nested)
+    assert list(nested.values()) == [1, {}, 2]
+
+
+def test_an_instance_is_no_sequence():
+    unordered: Any = NestedDictionary(SEED)
+    with pytest.raises(TypeError, match="not reversible"):
+        reversed(unordered)
+
+
 def test_brackets_read_write_and_delete():
     nested = NestedDictionary(SEED)
     assert nested["a.b.c"] == nested["a", "b", "c"] == 1
@@ -111,7 +125,11 @@ def test_array_leaves_are_compared_whole():
 
     class Elementwise(list[bool]):
         def all(self):
-            return all(self)
+            return all(self) if self.ndim == 1 else Elementwise([all(self)], ndim=1)
+
+        def __init__(self, elements, ndim=2):
+            super().__init__(elements)
+            self.ndim = ndim  # a table's all() gives a column, whose all() gives a value
 
         def __bool__(self):
             raise ValueError
@@ -274,7 +292,7 @@ def test_a_key_error_says_what_is_wrong_and_carries_it():
     error = caught.value
     assert (error.path, error.key, error.depth) == (("a", "x", "y"), "x", 1)
     assert str(error) == (
-        "The path ('a', 'x', 'y') leads nowhere at depth 1: the key 'x' (str) does not exist: the section holds "
+        "The path ('a', 'x', 'y') leads nowhere at depth 1: the key 'x' (str) does not exist; the section holds "
         + ", ".join(f"'key{number}' (str)" for number in range(10))
         + " and 2 more."
     )
@@ -309,6 +327,10 @@ def test_messages_are_bounded_whatever_the_data():
         lambda: nested.find_nested_variable_path("a", "x" * 100_000),
         lambda: nested.set_path_delimiter(wide),
         lambda: NestedDictionary(any_list),
+        lambda: NestedDictionary(kind()),
+        lambda: NestedDictionary({}, kind()),
+        lambda: nested[kind()],
+        lambda: NestedDictionary({kind(): 1}).convert_all_keys_to_datatype("int"),
     ]
     for call in calls:
         with pytest.raises(NestedDictionaryError) as caught:
@@ -332,6 +354,13 @@ def test_the_public_names():
         name for name in vars(ataraxis_nested) if not name.startswith("_") or name == "__version__"
     )
     assert ataraxis_nested.__version__.count(".") == 2
+
+
+def test_importing_loads_little():
+    code = "import ataraxis_nested, sys; print(*sys.modules)"
+    command = [sys.executable, "-S", "-c", f"import sys; sys.path = {sys.path!r}; {code}"]
+    out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert not {"typing", "re", "enum", "collections", "inspect", "numpy"} & set(out.split())
 
 
 def test_importing_needs_nothing_outside_the_standard_library():

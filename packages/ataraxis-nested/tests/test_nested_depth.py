@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -146,6 +147,32 @@ def test_a_cycle_made_by_hand_ends_every_walk_with_a_value_error(branches):
     for branch in range(branches):
         del section[f"loop{branch}"]
     assert nested == {"a": {"leaf": 1, "b": {"c": 2}}}
+
+
+def test_a_cycle_is_found_beside_sections_that_stand_in_many_places():
+    seed: dict[str, Any] = {}
+    for _ in range(60):
+        seed = {"a": seed, "b": seed}  # 2 ** 60 paths
+    require_acyclic(seed)
+    seed["itself"] = seed
+    with pytest.raises(NestedValueError, match="contains itself"):
+        NestedDictionary(seed)
+
+
+def test_the_paths_of_a_deep_dictionary_take_little_memory():
+    key = "k" * 50
+    chain: Any = 0
+    for _ in range(2000):
+        chain = {key: chain}
+    nested = NestedDictionary(chain)
+    tracemalloc.start()
+    try:
+        (path,) = nested.extract_nested_variable_paths()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert nested[path] == 0
+    assert peak < 50 * len(path)  # not 1,000 of all lengths
 
 
 def test_a_section_that_stands_in_two_places_is_no_cycle():

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ataraxis_nested import NestedDictionary, NestedKeyError, NestedTypeError, NestedValueError
+from ataraxis_nested import NestedConversionError, NestedDictionary, NestedKeyError, NestedTypeError, NestedValueError
 from ataraxis_nested._paths import Notation
-from nested_helpers import delimiters, key_kinds, mixed_keys, same_key, texts, trees
+from nested_helpers import check, delimiters, key_kinds, mixed_keys, same_key, texts, trees
 
 SEED = {"a": {"b": {"c": 1, "d": {}}}, "e": 2}
 
@@ -391,6 +391,38 @@ def test_arrays_and_scalars_of_a_numpy_that_is_imported_become_python_objects():
     assert len(nested) == 3
 
 
+@pytest.mark.usefixtures("stand_in_numpy")
+def test_scalars_among_the_keys_of_a_seed_or_value_become_python_objects_in_their_place():
+    seed: Any = {"x": 0, StandInScalar("a"): {StandInScalar("b"): 1, "c": 2}, "y": 3}
+    nested = NestedDictionary(seed)
+    nested.write_nested_value("z", {StandInScalar("d"): {StandInDate(): 4}})
+    assert nested.key_datatypes == ("str",)
+    paths = ("x", "a.b", "a.c", "y", "z.d.date")
+    assert nested.extract_nested_variable_paths() == paths
+    assert [nested[path] for path in paths] == [0, 1, 2, 3, 4]
+    assert [type(key) for key in seed] == [str, StandInScalar, str]
+    check(nested)
+
+
+@pytest.mark.usefixtures("stand_in_numpy")
+def test_a_scalar_beside_the_object_it_stands_for_is_a_value_error():
+    with pytest.raises(NestedValueError, match="a NumPy key beside the Python object"):
+        NestedDictionary({"a": {StandInDate(): 1, "date": 2}})
+    nested = NestedDictionary({"a": 1})
+    with pytest.raises(NestedValueError, match="a NumPy key beside the Python object"):
+        nested.write_nested_value("a", {"date": 1, StandInDate(): 2})
+    assert nested == {"a": 1}
+
+
+@pytest.mark.usefixtures("stand_in_numpy")
+def test_a_scalar_put_in_by_hand_is_found():
+    nested = NestedDictionary({"a": {}})
+    nested["a"][StandInScalar("b")] = 1
+    assert nested.find_nested_variable_path("b") == nested.find_nested_variable_path(StandInScalar("b")) == "a.b"
+    assert nested.find_nested_variable_path("b", "intermediate_only") is None
+    assert nested.copy().key_datatypes == ("str",)
+
+
 def test_an_array_means_nothing_while_numpy_is_not_imported(monkeypatch):
     monkeypatch.delitem(__import__("sys").modules, "numpy", raising=False)
     with pytest.raises(NestedTypeError):
@@ -416,11 +448,29 @@ def test_real_numpy_arrays_and_scalars():
     assert np.array([1.0, 2.0]) not in numbers
     assert numbers.find_nested_variable_path(np.int64(2)) == "1.2"
     seeded: Any = NestedDictionary({np.str_("a"): {np.float64(0.5): 1}})
-    assert seeded.key_datatypes == ("float64", "str_")
+    assert seeded.key_datatypes == ("float", "str")
     for path in (*seeded, ("a", 0.5), np.array(["a"])):
         assert path in seeded
     seeded.delete_nested_value(("a", 0.5))
     assert seeded.key_datatypes == ("str",)
+
+
+class Wordless:
+    def __repr__(self):
+        raise ArithmeticError("long " * 1000)
+
+
+@pytest.mark.parametrize("key", [10**5000, Wordless()], ids=["int", "wordless"])
+def test_a_key_without_text_is_a_value_error_unless_keys_are_wanted(key):
+    nested = NestedDictionary({"a": {key: {"b": 1}, "c": 2}})
+    for call in (nested.extract_nested_variable_paths, lambda: nested.find_nested_variable_path("b")):
+        with pytest.raises(NestedValueError, match="cannot be written as text") as caught:
+            call()
+        assert len(str(caught.value)) < 2000
+    assert nested.extract_nested_variable_paths(return_raw=True) == (("a", key, "b"), ("a", "c"))
+    assert nested.find_nested_variable_path("c") == "a.c"
+    with pytest.raises(NestedConversionError, match="cannot be converted"):
+        nested.convert_all_keys_to_datatype("str")
 
 
 def test_text_from_a_subclass_of_str_becomes_exact_keys():

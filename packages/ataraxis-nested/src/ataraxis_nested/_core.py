@@ -1,14 +1,20 @@
 """What NestedDictionary is made of: looking up, writing and deleting by path, and keeping count of the key types."""
 
-from typing import Any, Self, TypeAlias
+from __future__ import annotations
 
 from ataraxis_nested import _tree
-from ataraxis_nested._errors import NestedTypeError, NestedValueError, short
+from ataraxis_nested._errors import NestedTypeError, NestedValueError, short, type_name
 from ataraxis_nested._key_types import KeyTypes
-from ataraxis_nested._paths import FROM_TEXT, Notation, Path, array_keys, is_nan, plain_key
+from ataraxis_nested._paths import FROM_TEXT, Notation, array_keys, is_nan, plain_key
 from ataraxis_nested._trail import End, Trail, stored_key, with_stored_nans
 
-Keys: TypeAlias = list[Any] | tuple[Any, ...]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self, TypeAlias
+
+    from ataraxis_nested._paths import Path
+
+    Keys: TypeAlias = list[Any] | tuple[Any, ...]
 
 ABSENT: Any = object()
 
@@ -213,7 +219,7 @@ def make_notation(delimiter: str, argument: str) -> Notation:
     """Returns the notation for a delimiter, given the name of the argument it came from."""
     if not isinstance(delimiter, str):
         raise NestedTypeError(
-            f"The {argument} has to be a string, but {short(delimiter)} is of type {type(delimiter).__name__}."
+            f"The {argument} has to be a string, but {short(delimiter)} is of type {type_name(delimiter)}."
         )
     return Notation(delimiter)
 

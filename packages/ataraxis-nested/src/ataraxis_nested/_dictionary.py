@@ -1,16 +1,23 @@
 """NestedDictionary: one nested dictionary and the methods that work on it by path."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
 from reprlib import recursive_repr
-from typing import Any, Literal, Self, TypeAlias, overload
 
 from ataraxis_nested import _tree
 from ataraxis_nested._core import ABSENT, PathCore, make_notation
-from ataraxis_nested._errors import NestedTypeError, NestedValueError, short
-from ataraxis_nested._paths import Path, key_text, plain_key
+from ataraxis_nested._errors import NestedTypeError, NestedValueError, short, type_name
+from ataraxis_nested._paths import key_text, plain_key
 from ataraxis_nested._trail import require_hashable
 
-SearchMode: TypeAlias = Literal["terminal_only", "intermediate_only", "all"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, Literal, Self, TypeAlias, overload
+
+    from ataraxis_nested._paths import Path
+
+    SearchMode: TypeAlias = Literal["terminal_only", "intermediate_only", "all"]
 
 _SEARCH_MODES = ("terminal_only", "intermediate_only", "all")
 _REPR_LENGTH = 1000
@@ -25,9 +32,10 @@ class NestedDictionary(PathCore):
     None, to which its parts are converted. A delimiter that is part of a key is escaped by a backslash (`a\.b` is one
     key). A section is a dictionary inside the dictionary; everything else is a value.
 
-    The sections of the seed are copied into plain dicts, its values are shared. All methods work in place unless they
-    are told otherwise by `modify_class_dictionary=False`, and none uses recursion: depth is limited by memory alone. A
-    call that raises has changed nothing. Not thread-safe, like any dict: use a lock where several threads write.
+    The sections of the seed are copied into plain dicts, its values are shared. NumPy scalars among its keys become
+    Python objects, as in paths. All methods work in place unless they are told otherwise by
+    `modify_class_dictionary=False`, and none uses recursion: depth is limited by memory alone. A call that raises has
+    changed nothing. Not thread-safe, like any dict: use a lock where several threads write.
 
     Args:
         seed_dictionary: The dictionary to start from; an empty one by default. It is never changed.
@@ -35,7 +43,8 @@ class NestedDictionary(PathCore):
 
     Raises:
         NestedTypeError: An argument has a wrong type (also a TypeError).
-        NestedValueError: The seed contains itself (also a ValueError).
+        NestedValueError: The seed contains itself, or a NumPy key beside the Python object that it stands for (also a
+            ValueError).
 
     Complexity: O(number of keys).
 
@@ -55,7 +64,7 @@ class NestedDictionary(PathCore):
         seed = {} if seed_dictionary is None else seed_dictionary
         if not isinstance(seed, dict):
             raise NestedTypeError(
-                f"The seed_dictionary has to be a dict or None, but {short(seed)} is of type {type(seed).__name__}."
+                f"The seed_dictionary has to be a dict or None, but {short(seed)} is of type {type_name(seed)}."
             )
         super().__init__(seed, make_notation(path_delimiter, "path_delimiter"))
 
@@ -133,36 +142,39 @@ class NestedDictionary(PathCore):
         value = self._look_up(path)
         return default if value is ABSENT else value
 
-    @overload
-    def write_nested_value(
-        self,
-        variable_path: Path,
-        value: Any,
-        *,
-        modify_class_dictionary: Literal[True] = ...,
-        allow_terminal_overwrite: bool = ...,
-        allow_intermediate_overwrite: bool = ...,
-    ) -> None: ...
-    @overload
-    def write_nested_value(
-        self,
-        variable_path: Path,
-        value: Any,
-        *,
-        modify_class_dictionary: Literal[False],
-        allow_terminal_overwrite: bool = ...,
-        allow_intermediate_overwrite: bool = ...,
-    ) -> Self: ...
-    @overload
-    def write_nested_value(
-        self,
-        variable_path: Path,
-        value: Any,
-        *,
-        modify_class_dictionary: bool,
-        allow_terminal_overwrite: bool = ...,
-        allow_intermediate_overwrite: bool = ...,
-    ) -> Self | None: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def write_nested_value(
+            self,
+            variable_path: Path,
+            value: Any,
+            *,
+            modify_class_dictionary: Literal[True] = ...,
+            allow_terminal_overwrite: bool = ...,
+            allow_intermediate_overwrite: bool = ...,
+        ) -> None: ...
+        @overload
+        def write_nested_value(
+            self,
+            variable_path: Path,
+            value: Any,
+            *,
+            modify_class_dictionary: Literal[False],
+            allow_terminal_overwrite: bool = ...,
+            allow_intermediate_overwrite: bool = ...,
+        ) -> Self: ...
+        @overload
+        def write_nested_value(
+            self,
+            variable_path: Path,
+            value: Any,
+            *,
+            modify_class_dictionary: bool,
+            allow_terminal_overwrite: bool = ...,
+            allow_intermediate_overwrite: bool = ...,
+        ) -> Self | None: ...
+
     def write_nested_value(
         self,
         variable_path: Path,
@@ -214,33 +226,36 @@ class NestedDictionary(PathCore):
             self._write(variable_path, value, allow_terminal_overwrite, allow_intermediate_overwrite)
         return None
 
-    @overload
-    def delete_nested_value(
-        self,
-        variable_path: Path,
-        *,
-        modify_class_dictionary: Literal[True] = ...,
-        delete_empty_sections: bool = ...,
-        allow_missing: bool = ...,
-    ) -> None: ...
-    @overload
-    def delete_nested_value(
-        self,
-        variable_path: Path,
-        *,
-        modify_class_dictionary: Literal[False],
-        delete_empty_sections: bool = ...,
-        allow_missing: bool = ...,
-    ) -> Self: ...
-    @overload
-    def delete_nested_value(
-        self,
-        variable_path: Path,
-        *,
-        modify_class_dictionary: bool,
-        delete_empty_sections: bool = ...,
-        allow_missing: bool = ...,
-    ) -> Self | None: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def delete_nested_value(
+            self,
+            variable_path: Path,
+            *,
+            modify_class_dictionary: Literal[True] = ...,
+            delete_empty_sections: bool = ...,
+            allow_missing: bool = ...,
+        ) -> None: ...
+        @overload
+        def delete_nested_value(
+            self,
+            variable_path: Path,
+            *,
+            modify_class_dictionary: Literal[False],
+            delete_empty_sections: bool = ...,
+            allow_missing: bool = ...,
+        ) -> Self: ...
+        @overload
+        def delete_nested_value(
+            self,
+            variable_path: Path,
+            *,
+            modify_class_dictionary: bool,
+            delete_empty_sections: bool = ...,
+            allow_missing: bool = ...,
+        ) -> Self | None: ...
+
     def delete_nested_value(
         self,
         variable_path: Path,
@@ -286,12 +301,15 @@ class NestedDictionary(PathCore):
             self._delete(variable_path, delete_empty_sections, allow_missing)
         return None
 
-    @overload
-    def extract_nested_variable_paths(self, *, return_raw: Literal[False] = ...) -> tuple[str, ...]: ...
-    @overload
-    def extract_nested_variable_paths(self, *, return_raw: Literal[True]) -> tuple[tuple[Any, ...], ...]: ...
-    @overload
-    def extract_nested_variable_paths(self, *, return_raw: bool) -> tuple[Any, ...]: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def extract_nested_variable_paths(self, *, return_raw: Literal[False] = ...) -> tuple[str, ...]: ...
+        @overload
+        def extract_nested_variable_paths(self, *, return_raw: Literal[True]) -> tuple[tuple[Any, ...], ...]: ...
+        @overload
+        def extract_nested_variable_paths(self, *, return_raw: bool) -> tuple[Any, ...]: ...
+
     def extract_nested_variable_paths(self, *, return_raw: bool = False) -> tuple[Any, ...]:
         r"""Returns the paths of all values and empty sections, in insertion order, depth first.
 
@@ -303,7 +321,8 @@ class NestedDictionary(PathCore):
             str, int, float, bool and None (a section with several nan keys excepted).
 
         Raises:
-            NestedValueError: Strings of several keys are wanted while the delimiter is empty.
+            NestedValueError: Strings of several keys are wanted while the delimiter is empty, or of a key that has no
+                text (as an int of more than 4,300 digits).
 
         Complexity: O(number of keys), and the length of what is returned.
 
@@ -369,24 +388,28 @@ class NestedDictionary(PathCore):
         only: tuple[Any, ...] | str = paths[0]
         return only if len(paths) == 1 else tuple(paths)
 
-    @overload
-    def convert_all_keys_to_datatype(
-        self, datatype: Literal["str", "int"], *, modify_class_dictionary: Literal[True] = ...
-    ) -> None: ...
-    @overload
-    def convert_all_keys_to_datatype(
-        self, datatype: Literal["str", "int"], *, modify_class_dictionary: Literal[False]
-    ) -> Self: ...
-    @overload
-    def convert_all_keys_to_datatype(
-        self, datatype: Literal["str", "int"], *, modify_class_dictionary: bool
-    ) -> Self | None: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def convert_all_keys_to_datatype(
+            self, datatype: Literal["str", "int"], *, modify_class_dictionary: Literal[True] = ...
+        ) -> None: ...
+        @overload
+        def convert_all_keys_to_datatype(
+            self, datatype: Literal["str", "int"], *, modify_class_dictionary: Literal[False]
+        ) -> Self: ...
+        @overload
+        def convert_all_keys_to_datatype(
+            self, datatype: Literal["str", "int"], *, modify_class_dictionary: bool
+        ) -> Self | None: ...
+
     def convert_all_keys_to_datatype(
         self, datatype: Literal["str", "int"], *, modify_class_dictionary: bool = True
     ) -> Self | None:
         """Converts every key by `str()` or `int()`, so that string paths can be used.
 
-        As `int()` does, this makes 1 of `True` and of `1.7`.
+        As `int()` does, this makes 1 of `True` and of `1.7`. The sections are new ones: one that was read before is no
+        longer live.
 
         Args:
             datatype: `"str"` or `"int"`.
@@ -425,6 +448,14 @@ class NestedDictionary(PathCore):
             [(('a', 'b'), 1), (('c',), 2)]
         """
         return _tree.terminals(self._root)
+
+    def keys(self) -> Iterator[tuple[Any, ...]]:
+        """Yields what iteration yields, the paths of `items()`; so `dict(nested)` is a flat dict from path to value."""
+        return iter(self)
+
+    def values(self) -> Iterator[Any]:
+        """Yields the values of `items()`."""
+        return (value for _, value in _tree.terminals(self._root))
 
     def to_dict(self) -> dict[Any, Any]:
         """Returns the content as plain nested dicts, independent of this instance; values are shared.
@@ -466,6 +497,7 @@ class NestedDictionary(PathCore):
         """Whether there is anything; unlike `len`, without counting it."""
         return bool(self._root)
 
+    __reversed__ = None  # else reversed() would take this for a sequence
     __hash__ = None  # type: ignore[assignment]  # equal by content, which changes
 
     def __eq__(self, other: object) -> bool:

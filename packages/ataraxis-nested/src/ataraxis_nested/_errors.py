@@ -1,8 +1,13 @@
 """Errors of the package, and the short descriptions that keep their messages bounded."""
 
+from __future__ import annotations
+
 from itertools import islice
 from reprlib import Repr
-from typing import Any
+
+TYPE_CHECKING = False  # as in typing, whose import would take longer than all else here
+if TYPE_CHECKING:
+    from typing import Any
 
 _SIBLINGS_NAMED = 10
 _KEY_LENGTH = 60
@@ -61,13 +66,18 @@ def _bounded_repr() -> Repr:
 _REPR = _bounded_repr()
 
 
-def short(thing: Any, length: int = _KEY_LENGTH) -> str:
-    """Returns the repr of anything, cut to `length` characters, without ever building a huge one of a container."""
+def short(thing: Any) -> str:
+    """Returns the repr of anything, cut to 60 characters, without ever building a huge one of a container."""
     try:
         text = _REPR.repr(thing)
     except ValueError:  # an int of more than 4,300 digits has no decimal repr
         text = f"<{type(thing).__name__}>"
-    return text if len(text) <= length else f"{text[: length - 3]}..."
+    return text if len(text) <= _KEY_LENGTH else f"{text[: _KEY_LENGTH - 3]}..."
+
+
+def type_name(thing: Any) -> str:
+    """Returns the name of the type of anything, cut to 40 characters."""
+    return f"{type(thing).__name__:.40}"
 
 
 def short_path(keys: tuple[Any, ...]) -> str:
@@ -78,7 +88,7 @@ def short_path(keys: tuple[Any, ...]) -> str:
         half = _PATH_KEYS_SHOWN // 2
         left_out = f"... {len(keys) - 2 * half} more ..."
         shown = [*map(short, keys[:half]), left_out, *map(short, keys[-half:])]
-    text = ", ".join(shown)
+    text = ", ".join(shown) + ("," if len(shown) == 1 else "")
     return f"({text})" if len(text) <= _PATH_LENGTH else f"({text[:_PATH_LENGTH]}...)"
 
 
@@ -86,6 +96,6 @@ def describe_keys(section: dict[Any, Any]) -> str:
     """Names at most ten keys of a section with their types, and counts the others."""
     if not section:
         return "the section is empty"
-    named = [f"{short(key)} ({type(key).__name__:.40})" for key in islice(section, _SIBLINGS_NAMED)]
+    named = [f"{short(key)} ({type_name(key)})" for key in islice(section, _SIBLINGS_NAMED)]
     others = len(section) - len(named)
     return f"the section holds {', '.join(named)}{f' and {others} more' if others else ''}"

@@ -1,8 +1,13 @@
 """How many keys of each type a dictionary holds, kept up to date key by key."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
 from itertools import chain
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
 
 # Keys of these types equal keys of their own type only. Python takes others for one another: {1: "a"}[True] and
 # {1: "a"}[1.0] are both "a".
@@ -61,16 +66,16 @@ class KeyTypes:
             del counts[kind]
             self._summarise()
 
-    def merge(self, other: "KeyTypes") -> None:
+    def merge(self, other: KeyTypes) -> None:
         """Adds all that another instance counted."""
         for kind, number in other.counts.items():
             self.add(kind, number)
 
-    def cover(self, other: "KeyTypes") -> bool:
+    def cover(self, other: KeyTypes) -> bool:
         """Whether at least as many keys of each type are counted here as in another instance."""
         return all(self.counts.get(kind, 0) >= number for kind, number in other.counts.items())
 
-    def subtract(self, other: "KeyTypes") -> None:
+    def subtract(self, other: KeyTypes) -> None:
         """Takes away all that another instance counted, which has to be covered."""
         for kind, number in other.counts.items():
             self.discard(kind, number)

@@ -1,26 +1,29 @@
 """Paths: between text and keys, and from whatever the caller gave to plain Python keys."""
 
+from __future__ import annotations
+
 import sys
-from collections.abc import Callable
 from itertools import chain, count
-from typing import Any, Protocol, TypeAlias
 
-from ataraxis_nested._errors import NestedTypeError, NestedValueError, short
+from ataraxis_nested._errors import NestedTypeError, NestedValueError, short, type_name
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol, TypeAlias
 
-class ArrayPath(Protocol):
-    """What a one-dimensional NumPy array offers to be read as a path, so that NumPy is not needed to say so."""
+    class ArrayPath(Protocol):
+        """What a one-dimensional NumPy array offers to be read as a path, so that NumPy is not needed to say so."""
 
-    @property
-    def ndim(self) -> int:
-        """The number of dimensions."""
+        @property
+        def ndim(self) -> int:
+            """The number of dimensions."""
 
-    def tolist(self) -> Any:
-        """The elements as Python objects."""
+        def tolist(self) -> Any:
+            """The elements as Python objects."""
 
-
-Path: TypeAlias = str | list[Any] | tuple[Any, ...] | ArrayPath
-"""A delimited string, or a list, tuple or one-dimensional NumPy array of keys."""
+    Path: TypeAlias = str | list[Any] | tuple[Any, ...] | ArrayPath
+    """A delimited string, or a list, tuple or one-dimensional NumPy array of keys."""
 
 
 def _to_bool(text: str) -> bool:
@@ -45,8 +48,18 @@ FROM_TEXT: dict[type | None, Callable[[str], Any]] = {
 
 
 def key_text(key: Any) -> str:
-    """Returns a key as text: `str(key)`, without the BytesWarning that Python may give for bytes."""
-    return repr(key) if isinstance(key, bytes) else str(key)
+    """Returns a key as text: `str(key)`, without the BytesWarning that Python may give for bytes.
+
+    Raises:
+        NestedValueError: The key has no text, as an int of more digits than Python writes out.
+    """
+    try:
+        return repr(key) if isinstance(key, bytes) else str(key)
+    except Exception as error:  # whatever the key's own __str__ raises
+        raise NestedValueError(
+            f"The key {short(key)} ({type_name(key)}) cannot be written as text: {type_name(error)}. Ask for the keys "
+            f"of the path with return_raw=True."
+        ) from error
 
 
 class Notation:
@@ -186,7 +199,7 @@ def array_keys(path: Any) -> list[Any]:
     if not isinstance(path, array_type):
         raise NestedTypeError(
             f"A path has to be a string, or a list, tuple or one-dimensional NumPy array of keys, "
-            f"but {short(path)} is of type {type(path).__name__}."
+            f"but {short(path)} is of type {type_name(path)}."
         )
     if path.ndim != 1:
         raise NestedValueError(f"A NumPy array used as a path needs one dimension, but this one has {path.ndim}.")
@@ -194,10 +207,14 @@ def array_keys(path: Any) -> list[Any]:
     return keys
 
 
+def is_numpy_type(kind: type) -> bool:
+    """Whether values of a type are NumPy scalars."""
+    return issubclass(kind, getattr(sys.modules.get("numpy"), "generic", ()))
+
+
 def plain_key(key: Any) -> Any:
     """Returns a NumPy scalar as the Python object it stands for, anything else as it is."""
-    scalar_type = getattr(sys.modules.get("numpy"), "generic", ())
-    return key.item() if isinstance(key, scalar_type) else key
+    return key.item() if is_numpy_type(type(key)) else key
 
 
 def is_nan(key: Any) -> bool:

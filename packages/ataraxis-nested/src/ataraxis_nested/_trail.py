@@ -1,11 +1,24 @@
 """Following the keys of a path through sections, as far as they lead, and saying why no further."""
 
-from typing import Any, Final
+from __future__ import annotations
 
-from ataraxis_nested._errors import NestedKeyError, NestedTypeError, NestedValueError, describe_keys, short, short_path
+from ataraxis_nested._errors import (
+    NestedKeyError,
+    NestedTypeError,
+    NestedValueError,
+    describe_keys,
+    short,
+    short_path,
+    type_name,
+)
 from ataraxis_nested._key_types import UNMISTAKABLE
 from ataraxis_nested._paths import is_nan, plain_key
-from ataraxis_nested._tree import Section
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+    from ataraxis_nested._tree import Section
 
 # Python's own numbers, of which bool even derives from int: keys of these types are told apart although they are equal.
 _NUMBERS = frozenset((bool, int, float, complex))
@@ -69,13 +82,13 @@ class Trail:
         key = self.keys[self.depth]
         if self.end == End.LEAF:
             why = (
-                f"{short(self.keys[self.depth - 1])} holds a value of type {type(self.value).__name__:.40}, not a "
+                f"{short(self.keys[self.depth - 1])} holds a value of type {type_name(self.value)}, not a "
                 f"section in which {short(key)} could be looked up. End the path there."
             )
         else:
             section = self.sections[self.depth]
             rival = f" ({_RIVAL_HINT})" if self.end == End.RIVAL else ""
-            why = f"the key {short(key)} ({type(key).__name__:.40}) does not exist{rival}: {describe_keys(section)}."
+            why = f"the key {short(key)} ({type_name(key)}) does not exist{rival}; {describe_keys(section)}."
         return self._error(f"The path {short_path(tuple(self.keys))} leads nowhere at depth {self.depth}: {why}")
 
     def rival_error(self) -> NestedKeyError:
@@ -84,17 +97,16 @@ class Trail:
         stored = stored_key(self.sections[self.depth], key)
         return self._error(
             f"The path {short_path(tuple(self.keys))} cannot be written: at depth {self.depth} the section holds "
-            f"{short(stored)} ({type(stored).__name__:.40}), and a dictionary cannot hold the equal key {short(key)} "
-            f"({type(key).__name__:.40}) beside it. Use the existing key, or delete it first."
+            f"{short(stored)} ({type_name(stored)}), and a dictionary cannot hold the equal key {short(key)} "
+            f"({type_name(key)}) beside it. Use the existing key, or delete it first."
         )
 
     def overwrite_error(self, depth: int, option: str) -> NestedKeyError:
         """Returns the error for a value that is in the way and may not be overwritten without an option."""
-        kind = type(self.value).__name__
         self.depth = depth
         return self._error(
             f"The path {short_path(tuple(self.keys))} cannot be written: {short(self.keys[depth])} at depth {depth} "
-            f"holds a value of type {kind:.40}, which may not be overwritten. Allow it with {option}=True."
+            f"holds a value of type {type_name(self.value)}, which may not be overwritten. Allow it with {option}=True."
         )
 
     def _error(self, message: str) -> NestedKeyError:
@@ -111,8 +123,8 @@ def require_hashable(keys: list[Any] | tuple[Any, ...]) -> None:
             hash(key)
         except TypeError as error:
             raise NestedTypeError(
-                f"The key {short(key)} ({type(key).__name__:.40}) at depth {depth} of the path cannot be a dictionary "
-                f"key: {short(str(error), 120)}."
+                f"The key {short(key)} ({type_name(key)}) at depth {depth} of the path cannot be a dictionary "
+                f"key: {error!s:.120}."
             ) from None
 
 

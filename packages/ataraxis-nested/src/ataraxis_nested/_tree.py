@@ -4,16 +4,23 @@ A *section* is a dictionary inside the dictionary; what is not a dictionary is a
 *terminals*. Every function takes the outermost section as `root`.
 """
 
+from __future__ import annotations
+
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
 
-from ataraxis_nested._errors import NestedConversionError, NestedValueError, short, short_path
-from ataraxis_nested._key_types import KeyTypes, types_of
-from ataraxis_nested._paths import Notation, is_nan, undelimited_error
+from ataraxis_nested._errors import NestedConversionError, NestedValueError, describe_keys, short, short_path, type_name
+from ataraxis_nested._key_types import types_of
+from ataraxis_nested._paths import is_nan, is_numpy_type, plain_key, undelimited_error
 
-Section: TypeAlias = dict[Any, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, TypeAlias
 
+    from ataraxis_nested._key_types import KeyTypes
+    from ataraxis_nested._paths import Notation
+
+    Section: TypeAlias = dict[Any, Any]
 
 # A dictionary that contains itself has no bottom, so a walk need not look for cycles above this depth.
 _TRUSTED_DEPTH = 64
@@ -70,19 +77,21 @@ def require_acyclic(root: Section) -> None:
     """
     keys: list[Any] = []
     path = {id(root): iter(root.items())}  # what is left of each section on the path
+    done: set[int] = set()  # sections without a cycle, which are entered once, in however many places they stand
     while path:
         for key, value in next(reversed(path.values())):
-            if isinstance(value, dict):
-                keys.append(key)
-                if id(value) in path:
-                    raise NestedValueError(
-                        f"The dictionary contains itself: the section at {short_path(tuple(keys))} is also one of the "
-                        f"sections that it stands in. Remove that reference."
-                    )
-                path[id(value)] = iter(value.items())
-                break
+            if not isinstance(value, dict) or id(value) in done:
+                continue
+            keys.append(key)
+            if id(value) in path:
+                raise NestedValueError(
+                    f"The dictionary contains itself: the section at {short_path(tuple(keys))} is also one of the "
+                    f"sections that it stands in. Remove that reference."
+                )
+            path[id(value)] = iter(value.items())
+            break
         else:
-            path.popitem()
+            done.add(path.popitem()[0])
             if keys:
                 keys.pop()
 
@@ -140,7 +149,7 @@ def terminal_texts(root: Section, notation: Notation) -> tuple[str, ...]:
     """Returns the paths of all terminals as text; each section's text is made once, not once a terminal."""
     first, escape = notation.delimiter[:1], notation.escape
     texts = []
-    prefix, outer = "", []
+    prefix, lengths = "", []  # lengths of the outer prefixes; these themselves would take the square of a depth
     walk = Descent(root)
     while walk.items is not None:
         for key, value in walk.items:
@@ -148,7 +157,7 @@ def terminal_texts(root: Section, notation: Notation) -> tuple[str, ...]:
                 if not first:
                     raise undelimited_error((*walk.keys, key, next(iter(value))))
                 walk.enter(key, value)
-                outer.append(prefix)
+                lengths.append(len(prefix))
                 prefix += notation.section_text(key)
                 break
             if type(key) is str and key and first not in key and escape not in key:  # nearly always; else the same
@@ -157,7 +166,7 @@ def terminal_texts(root: Section, notation: Notation) -> tuple[str, ...]:
                 texts.append(prefix + notation.last_text(key))
         else:
             walk.leave()
-            prefix = outer.pop() if outer else ""
+            prefix = prefix[: lengths.pop()] if lengths else ""
     return tuple(texts)
 
 
@@ -171,7 +180,7 @@ class _AnyNan:
 
 
 def find(root: Section, target: Any, *, in_terminals: bool, in_sections: bool) -> list[tuple[Any, ...]]:
-    """Returns the paths that end in a key equal to the target and of its very type.
+    """Returns the paths that end in a key equal to the target and of its very type; NumPy scalars count as Python's.
 
     One look-up tells whether a section has such a key at all; keys are compared only where it has. The walk is that of
     `Descent`, whose calls would take a fifth of the time here.
@@ -188,7 +197,7 @@ def find(root: Section, target: Any, *, in_terminals: bool, in_sections: bool) -
     while True:
         for key, value in items:
             if isinstance(value, dict) and value:
-                if holds and key == target and in_sections and type(key) is kind:
+                if holds and key == target and in_sections and (type(key) is kind or type(plain_key(key)) is kind):
                     found.append((*keys, key))
                 keys.append(key)
                 outer.append((items, holds))
@@ -197,7 +206,7 @@ def find(root: Section, target: Any, *, in_terminals: bool, in_sections: bool) -
                     require_acyclic(root)
                     trusted_depth = sys.maxsize
                 break
-            if holds and key == target and in_terminals and type(key) is kind:
+            if holds and key == target and in_terminals and (type(key) is kind or type(plain_key(key)) is kind):
                 found.append((*keys, key))
         else:
             if not keys:
@@ -209,10 +218,10 @@ def find(root: Section, target: Any, *, in_terminals: bool, in_sections: bool) -
 def copy_sections(root: Section) -> tuple[Section, KeyTypes]:
     """Returns a copy with sections of its own (plain dicts) and the same leaves, and the types of its keys.
 
-    A section that stands in two places becomes two.
+    A section that stands in two places becomes two. NumPy scalars among the keys become Python objects, as in paths.
 
     Raises:
-        NestedValueError: The dictionary contains itself.
+        NestedValueError: The dictionary contains itself, or a NumPy key would become one that is there already.
     """
     copies = [dict(root)]
     seen, shared = {id(root)}, False
@@ -228,7 +237,24 @@ def copy_sections(root: Section) -> tuple[Section, KeyTypes]:
                 copy = {**value}
                 section[key] = copy  # a new value for an old key, which iterators allow
                 keep(copy)
-    return copies[0], types_of(copies)
+    types = types_of(copies)
+    if any(map(is_numpy_type, types.counts)):
+        for section in copies:
+            _make_keys_plain(section)
+        types = types_of(copies)
+    return copies[0], types
+
+
+def _make_keys_plain(section: Section) -> None:
+    """Puts Python objects in place of the NumPy scalars among the keys of one section, which is changed."""
+    plain = {plain_key(key): value for key, value in section.items()}
+    if len(plain) < len(section):
+        raise NestedValueError(
+            f"A section has a NumPy key beside the Python object that it stands for; {describe_keys(section)}. Rename "
+            f"or remove one of the two."
+        )
+    section.clear()
+    section.update(plain)
 
 
 def copy_with_keys(root: Section, convert: Callable[[Any], Any]) -> tuple[Section, KeyTypes]:
@@ -270,8 +296,8 @@ def _converted(convert: Callable[[Any], Any], key: Any, keys: list[Any]) -> Any:
         return convert(key)
     except Exception as error:  # whatever the key's own __str__ or __int__ raises
         raise NestedConversionError(
-            f"The key {short(key)} ({type(key).__name__}) of the section at {short_path(tuple(keys))} cannot be "
-            f"converted: {short(error, 200)}. Rename the key, or convert to 'str', which most keys allow."
+            f"The key {short(key)} ({type_name(key)}) of the section at {short_path(tuple(keys))} cannot be "
+            f"converted: {short(error)}. Rename the key, or convert to 'str', which most keys allow."
         ) from error
 
 
@@ -316,7 +342,9 @@ def _leaves_equal(first: Any, second: Any) -> bool:
     if getattr(first, "shape", None) != getattr(second, "shape", None):
         return False
     same = first == second
-    return bool(same.all() if hasattr(same, "all") else same)
+    while hasattr(same, "all") and getattr(same, "ndim", None) != 0:  # a table gives a column, a column a value
+        same = same.all()
+    return bool(same)
 
 
 def flatten(root: Section) -> list[tuple[Section, tuple[int, ...]]]:
