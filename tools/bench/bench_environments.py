@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bench_model import Peer
 
 _MARKER: Final = "bench-environment.json"
+_PIP_WITH_PYTHON_OPTION: Final = (22, 3)
 _REASON_LENGTH: Final = 200
 _VERSION_QUERY: Final = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
 
@@ -129,11 +130,10 @@ class PeerEnvironments:
         if path.exists():
             shutil.rmtree(path)
         try:
-            self._run([str(interpreter.executable), "-m", "venv", str(path)])
+            self._run([str(interpreter.executable), "-m", "venv", "--without-pip", str(path)])
             python = str(executable_in(path))
-            self._run(
-                [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet", *requires]
-            )
+            pip = self._pip_for(interpreter, python)
+            self._run([*pip, "install", "--disable-pip-version-check", "--no-input", "--quiet", *requires])
             name = re.split(r"[\[<>=!~; ]", requires[0], maxsplit=1)[0]
             version = self._run([python, "-I", "-c", _VERSION_QUERY, name]).strip()
         except BaseException:
@@ -143,6 +143,22 @@ class PeerEnvironments:
         facts = {name: value for name, value in asdict(environment).items() if name != "python"}
         (path / _MARKER).write_text(json.dumps(facts, indent=1), encoding="utf-8")
         return environment
+
+    def _pip_for(self, interpreter: Interpreter, python: str) -> list[str]:
+        """A pip that installs into the environment of `python`.
+
+        That of the interpreter is there at once, where it knows `--python` (22.3 and later); else the environment gets
+        one of its own, which takes longer than most installations.
+        """
+        base = [str(interpreter.executable), "-m", "pip"]
+        try:
+            version = self._run([*base, "--version"])
+        except subprocess.CalledProcessError:
+            version = ""
+        if tuple(map(int, re.findall(r"\d+", version)[:2])) >= _PIP_WITH_PYTHON_OPTION:
+            return [*base, "--python", python]
+        self._run([python, "-m", "ensurepip", "--default-pip"])
+        return [python, "-m", "pip"]
 
     def _run(self, command: list[str]) -> str:
         """Runs a command to its end or to the deadline and gives what it printed."""
