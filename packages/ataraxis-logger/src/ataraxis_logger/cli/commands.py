@@ -84,7 +84,8 @@ def info(log: Path, unit: str | None, as_json: bool) -> None:
 def _show_facts(facts: LogFacts) -> None:
     click.echo(facts.path)
     for kind, entry in sorted(facts.files.items()):
-        click.echo(f"  {entry['files']} {kind}, {human_size(entry['bytes'])}")
+        sizes = f"{human_size(entry['bytes'])} ({human_size(entry['bytes_on_drive'])} on the drive)"
+        click.echo(f"  {kind}: {entry['files']:,}, {sizes}")
     if not facts.sources:
         click.echo("  no entries")
         return

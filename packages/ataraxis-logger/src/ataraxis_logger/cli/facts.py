@@ -101,9 +101,12 @@ def _files(path: Path) -> dict[str, dict[str, int]]:
     for file in path.iterdir() if path.is_dir() else [path]:
         kind = _KINDS.get(file.suffix)
         if kind is not None and not file.name.startswith("."):
-            entry = files.setdefault(kind, {"files": 0, "bytes": 0})
+            status = file.stat()
+            entry = files.setdefault(kind, {"files": 0, "bytes": 0, "bytes_on_drive": 0})
             entry["files"] += 1
-            entry["bytes"] += file.stat().st_size
+            entry["bytes"] += status.st_size
+            # A small file takes a whole block; Windows does not say how large that is.
+            entry["bytes_on_drive"] += getattr(status, "st_blocks", -(-status.st_size // 512)) * 512
     return files
 
 
