@@ -18,7 +18,8 @@ copyright = "the ataraxis contributors, GPL-3.0-or-later"  # noqa: A001  (Sphinx
 release = version_of("ataraxis-data-structures")
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode", "sphinx_copybutton"]
-exclude_patterns = ["_build", "performance_table.md"]  # the table is included by performance.md
+MEASURED = Path(__file__).with_name("performance_table.md")  # written by `run bench --write-docs`, not by hand
+exclude_patterns = ["_build", MEASURED.name]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -40,3 +41,13 @@ copybutton_prompt_is_regexp = True
 html_theme = "furo"
 html_title = f"ataraxis {release}"
 html_show_sphinx = False
+
+
+def insert_measured(_app, page, source):
+    """Put the benchmark's table, where there is one, in its place in performance.md."""
+    if page == "performance" and MEASURED.exists():
+        source[0] = source[0].replace("<!-- measured -->", MEASURED.read_text(encoding="utf-8"))
+
+
+def setup(app):
+    app.connect("source-read", insert_measured)
