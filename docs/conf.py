@@ -1,7 +1,13 @@
 """Sphinx configuration: MyST pages, furo, the API reference from the docstrings. Builds without a network."""
 
+from __future__ import annotations
+
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,11 +49,12 @@ html_title = f"ataraxis {release}"
 html_show_sphinx = False
 
 
-def insert_measured(_app, page, source):
+def insert_measured(_app: Sphinx, page: str, source: list[str]) -> None:
     """Put the benchmark's table, where there is one, in its place in performance.md."""
     if page == "performance" and MEASURED.exists():
         source[0] = source[0].replace("<!-- measured -->", MEASURED.read_text(encoding="utf-8"))
 
 
-def setup(app):
+def setup(app: Sphinx) -> None:
+    """Sphinx calls this."""
     app.connect("source-read", insert_measured)
