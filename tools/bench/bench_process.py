@@ -20,7 +20,7 @@ from bench_model import QUICK_VARIABLE
 from bench_reaper import MARK_VARIABLE, end_marked
 
 _WORKER: Final = Path(__file__).with_name("bench_worker.py")
-_PATIENCE_AT_END: Final = 5.0
+_PATIENCE_AT_END: Final = 2.0
 _STDERR_TAIL: Final = 400
 
 
@@ -31,6 +31,10 @@ class WorkerError(Exception):
         """Takes the one-line message and, where there is one, the traceback."""
         super().__init__(message)
         self.details = details
+
+
+class NoAnswerError(WorkerError):
+    """Nothing came within the time that was given."""
 
 
 class Worker:
@@ -86,12 +90,13 @@ class Worker:
         """Waits for the answer to the last command.
 
         Raises:
-            WorkerError: the workload raised, the process died, or nothing came within `timeout` seconds.
+            NoAnswerError: nothing came within `timeout` seconds.
+            WorkerError: the workload raised or the process died.
         """
         try:
             line = self._wait_for_line(time.monotonic() + timeout)
         except queue.Empty:
-            raise WorkerError(f"no answer within {timeout:.0f} s") from None
+            raise NoAnswerError(f"no answer within {timeout:.0f} s") from None
         if line is None:
             raise WorkerError(self._describe_death())
         answer: dict[str, Any] = json.loads(line)

@@ -10,11 +10,11 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from bench_environments import Environment, EnvironmentUnavailableError
 from bench_model import FLOOR, OURS
-from bench_process import Worker, WorkerError
+from bench_process import NoAnswerError, Worker, WorkerError
 from bench_results import Participant, RowResult, check_limits
 
 if TYPE_CHECKING:
@@ -72,12 +72,13 @@ class _Side:
     participant: Participant
     worker: Worker
     once: bool = False
+    stopped: bool = False
     spent: float = 0.0
 
     @property
     def is_active(self) -> bool:
         """Whether there is more to measure."""
-        return not self.participant.error and not self.participant.absent
+        return not (self.stopped or self.participant.error or self.participant.absent)
 
     @property
     def is_peer(self) -> bool:
@@ -184,15 +185,32 @@ class RowRunner:
         side.spent += time.monotonic() - start
 
     def _await_preparation(self, side: _Side) -> None:
-        side.once = side.worker.receive(self._patience())["once"]
+        side.once = self._receive(side)["once"]
 
     def _finish(self, side: _Side) -> None:
         side.worker.ask("finish", _CHECK_SECONDS)
 
     def _ask_for_round(self, side: _Side) -> None:
-        answer = side.worker.ask(f"round {self.plan.round_seconds}", self._patience())
+        self._patience()
+        side.worker.send(f"round {self.plan.round_seconds}")
+        answer = self._receive(side)
         side.participant.items, side.participant.repetitions = answer["items"], answer["repetitions"]
         side.participant.rounds.append(answer["values"])
+
+    def _receive(self, side: _Side) -> dict[str, Any]:
+        """The answer of a worker; one that the end of the row cuts off is no fault of the workload."""
+        patience = self._patience()
+        try:
+            return side.worker.receive(patience)
+        except NoAnswerError:
+            if patience >= self.plan.timeout:
+                raise
+            side.stopped = True
+            side.worker.close()
+            if not side.once:
+                # The rounds of a loop are checked at its end, which will not come.
+                side.participant.rounds.clear()
+            raise _TimeOverError(_NO_TIME) from None
 
     def _guard(self, side: _Side, step: Callable[[_Side], None]) -> None:
         """Turns a failure of a workload into a fact of its row."""

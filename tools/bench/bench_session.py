@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from bench_model import Peer, Row
     from bench_progress import Progress
 
-_QUICK_SECONDS: Final = 165.0
-_QUICK_MAIN_SECONDS: Final = 120.0
+_QUICK_SECONDS: Final = 160.0
 _QUICK_ENVIRONMENT_SECONDS: Final = 40.0
 _QUICK_TIMEOUT: Final = 20
 _STALE_SECONDS: Final = 86_400.0
@@ -92,10 +91,10 @@ class _QuickSession(_Session):
         announce_quick_run()
         start = time.monotonic()
         others = [(package, row, self._others_of(row)) for package, row in self._rows]
-        self._deadline = start + (_QUICK_MAIN_SECONDS if any(peers for *_, peers in others) else _QUICK_SECONDS)
+        self._deadline = start + _QUICK_SECONDS
         self._runner.environments.deadline = start + _QUICK_ENVIRONMENT_SECONDS
         super().run()
-        self._deadline = self._runner.environments.deadline = start + _QUICK_SECONDS
+        self._runner.environments.deadline = self._deadline
         for number, ((package, row, peers), result) in enumerate(zip(others, self._result.rows, strict=True)):
             self._progress.begin(number + 1, len(others), f"{title_of(package, row)}, other peers")
             self._plan_row(len(others) - number)
