@@ -291,6 +291,9 @@ def test_a_child_forked_during_a_compilation_does_not_wait_for_it():
     if child == 0:  # pragma: no cover - another process
         config = make_dataclass("Config", [("path", Path)], bases=(YamlConfig,))(Path("a"))
         os._exit(0 if round_trip(config) == config else 1)
+    in_parent = _plan._lock
+    _plan._renew_lock()  # what the child did
+    assert _plan._lock is not in_parent
     leave.set()
     holder.join()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
