@@ -1,23 +1,29 @@
 """The scripts in docs/examples run, under every start method, and leave nothing behind."""
 
 import multiprocessing
+import struct
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from ataraxis_logger import DataLogger
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "docs" / "examples"
 RUNS = {
     "shared_array.py": [
         ("--frames", "20", "--start-method", method) for method in multiprocessing.get_all_start_methods()
     ],
+    "nwb.py": [("--source", "1", "--dtype", "<f8", "--unit", "volts")],
     "logger.py": [("--packages", "200", "--storage", storage) for storage in ("npy", "journal")],
 }
 
 
-def run(name: str, *arguments: str) -> str:
-    command = [sys.executable, "-W", "error", str(EXAMPLES / name), *arguments]
+def run(name: str, *arguments: str, warnings: str = "error") -> str:
+    command = [sys.executable, "-W", warnings, str(EXAMPLES / name), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -46,3 +52,21 @@ def test_logger(arguments, tmp_path):
     assert wheel.startswith("2_log.npz: 200 messages in ")
     assert last == "the wheel was killed after position 1.99, and it is there"
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["1_log.npz", "2_log.npz"]
+
+
+@pytest.mark.skipif(find_spec("pynwb") is None, reason="needs pynwb")
+def test_nwb(tmp_path):
+    pytest.importorskip("pynwb", exc_type=ImportError)
+    with DataLogger(tmp_path, "session", storage="journal") as logger:
+        sensor = logger.source(1)
+        for number in range(100):
+            sensor.log(struct.pack("<d", number / 3), time_us=(number + 1) * 1000)
+    h5py = pytest.importorskip("h5py")  # comes with pynwb
+    file = tmp_path / "session.nwb"
+    # What pynwb's own imports warn about is not ours to mend.
+    said = run("nwb.py", str(logger.output_directory), str(file), *RUNS["nwb.py"][0], warnings="ignore")
+    assert said.startswith(f"{file}: 100 samples from ")
+    with h5py.File(file) as content:
+        series = content["acquisition/source_1"]
+        assert series["data"][:].tolist() == [number / 3 for number in range(100)]
+        assert np.allclose(series["timestamps"][:], np.arange(1, 101) / 1000)
