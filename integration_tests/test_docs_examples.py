@@ -13,7 +13,7 @@ import pytest
 from ataraxis_logger import DataLogger
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "docs" / "examples"
-RUNS = {
+RUNS: dict[str, list[tuple[str, ...]]] = {
     "shared_array.py": [
         ("--frames", "20", "--start-method", method) for method in multiprocessing.get_all_start_methods()
     ],
