@@ -107,9 +107,6 @@ class Check:
         return Verdict.BELOW_AIM if self.must is None else Verdict.MUST
 
 
-_WORST_FIRST: Final = (Verdict.MISSED, Verdict.UNKNOWN, Verdict.BELOW_AIM, Verdict.MUST, Verdict.AIM)
-
-
 @dataclass(slots=True)
 class RowResult:
     """A row that was run."""
@@ -140,16 +137,20 @@ class RowResult:
         return [participant for participant in self.participants if participant.label not in {OURS, FLOOR}]
 
     def verdict(self) -> Verdict:
-        """The worst of the checks."""
+        """What the checks say together; an aim that was not measured does not count against a must that is met."""
         if self.ours.error:
             return Verdict.FAILED
         if self.ours.median() is None:
             return Verdict.UNKNOWN
-        verdicts = {check.verdict() for check in self.checks}
-        if any(check.aim is not None for check in self.checks):
-            # A must that is met without an aim beside it has nothing to say about whether the aims are met.
-            verdicts = {check.verdict() for check in self.checks if check.aim is not None} | (verdicts - {Verdict.MUST})
-        return next((verdict for verdict in _WORST_FIRST if verdict in verdicts), Verdict.REPORTED)
+        musts = [check for check in self.checks if check.must is not None]
+        aims = [check for check in self.checks if check.aim is not None]
+        verdicts = {check.verdict() for check in musts or aims}
+        for decisive in (Verdict.MISSED, Verdict.UNKNOWN):
+            if decisive in verdicts:
+                return decisive
+        if aims and all(check.verdict() is Verdict.AIM for check in aims):
+            return Verdict.AIM
+        return Verdict.MUST if musts else Verdict.BELOW_AIM if aims else Verdict.REPORTED
 
     def speed_against(self, other: Participant) -> float | None:
         """How many times as fast as the other we are."""

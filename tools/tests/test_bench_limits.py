@@ -90,6 +90,13 @@ def test_a_side_that_failed_at_its_last_check_has_no_numbers():
     assert judge(row, ours, floor).verdict() is Verdict.FAILED
 
 
+def test_an_aim_that_was_not_measured_does_not_hide_a_must_that_is_met():
+    row = Row("r", ours="m:f", floor="m:g", must=AtMost(3), aim=AtLeast(9, versus="p"), peers=(Peer("p", "m:h"),))
+    assert judge(row, side("ours", 1.0), side("floor", 1.0)).verdict() is Verdict.MUST
+    row = Row("r", ours="m:f", floor="m:g", aim=AtLeast(9, versus="p"), peers=(Peer("p", "m:h"),))
+    assert judge(row, side("ours", 1.0), side("floor", 1.0)).verdict() is Verdict.UNKNOWN
+
+
 def test_a_row_without_limits_is_reported():
     assert judge(Row("r", ours="m:f"), side("ours", 1.0)).verdict() is Verdict.REPORTED
 

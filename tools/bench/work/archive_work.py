@@ -71,7 +71,7 @@ def _write_ours(compress: bool) -> Iterator[Work]:
             with path.open("w+b") as file:
                 writer = EntryWriter(file, folder, 1, compress=compress)
                 for start in range(0, _ENTRIES, 2048):
-                    block = [array.data for array in arrays[start : start + 2048]]
+                    block: list[bytes | memoryview] = [array.data for array in arrays[start : start + 2048]]
                     writer.add(times[start : start + 2048], block)
                 writer.close()
 
@@ -82,7 +82,8 @@ def _write_ours(compress: bool) -> Iterator[Work]:
 def _write_numpy(save: str) -> Iterator[Work]:
     import numpy as np
 
-    entries = {
+    # Any: NumPy's annotations take what follows ** for the options of savez too.
+    entries: dict[str, Any] = {
         f"001_{number:020d}": np.frombuffer(_PREFIX.pack(1, number) + payload, dtype=np.uint8)
         for number, payload in enumerate(_payloads(_ENTRIES), 1)
     }
@@ -214,7 +215,8 @@ def archive_journal_floor() -> Iterator[Work]:
 def _read(open_reader: Callable[[Path], Callable[[], Any]], compress: bool) -> Iterator[Work]:
     import numpy as np
 
-    entries = {
+    # Any: NumPy's annotations take what follows ** for the options of savez too.
+    entries: dict[str, Any] = {
         f"001_{number:020d}": np.frombuffer(_PREFIX.pack(1, number) + payload, dtype=np.uint8)
         for number, payload in enumerate(_payloads(_ENTRIES), 1)
     }

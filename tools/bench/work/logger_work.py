@@ -13,7 +13,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from bench_model import QUICK, Work
 
@@ -35,7 +35,7 @@ def _check(found: int, expected: int, what: str) -> None:
 
 
 @contextlib.contextmanager
-def _logger(storage: str, sent: int) -> Iterator[Any]:
+def _logger(storage: Literal["npy", "journal"], sent: int) -> Iterator[Any]:
     """A running logger; afterwards looks whether everything sent is on the disk."""
     from ataraxis_logger import DataLogger
 
@@ -66,7 +66,7 @@ def _packages(count: int, size: int, source: int = 1) -> list[Any]:
     return [LogPackage(identity, np.uint64(number + 1), payload) for number in range(count)]
 
 
-def _end_to_end(storage: str, count: int, size: int) -> Iterator[Work]:
+def _end_to_end(storage: Literal["npy", "journal"], count: int, size: int) -> Iterator[Work]:
     packages = _packages(count, size)
     with _logger(storage, count) as logger:
         # The ring is made at the first put, the store at the first package: both once a session.
@@ -90,7 +90,7 @@ def _produce(queue: Any, go: Any, count: int, size: int, source: int) -> None:
         queue.put(package)
 
 
-def _end_to_end_of_two(storage: str, count: int, size: int) -> Iterator[Work]:
+def _end_to_end_of_two(storage: Literal["npy", "journal"], count: int, size: int) -> Iterator[Work]:
     from multiprocessing import get_context
 
     context = get_context("fork")
