@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.kill, pytest.mark.skipif(sys.platform == "win32", reas
 
 SEED = int(os.environ.get("ATARAXIS_TEST_SEED", "0")) or random.SystemRandom().randrange(2**32)
 
-SMALL_BUFFER = 1 << 15
+SMALL_BUFFER = 1 << 13
 """So that producers run into the writers' pace, and there are not too many files to look at afterwards."""
 
 

@@ -140,6 +140,8 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_run(small_disk, storage):
 @pytest.mark.usefixtures("impatient")
 def test_a_removed_folder_is_noticed_and_never_made_again(tmp_path, storage):
     logger = DataLogger(tmp_path, storage=storage, buffer_size=1 << 16)
+    below = tmp_path / "below"
+    below.mkdir()
     logger.start()
     put_numbered(logger.input_queue, 1, 10)
     logger.flush()
@@ -147,7 +149,7 @@ def test_a_removed_folder_is_noticed_and_never_made_again(tmp_path, storage):
     _, error = put_until_refused(logger, 2)
     assert error.errno == errno.ENOENT
     assert not logger.output_directory.exists()
-    logger.output_directory.mkdir()  # as an unmounted drive leaves the folder it was mounted on: another one
+    below.rename(logger.output_directory)  # as an unmounted drive leaves the folder it was mounted on
     with pytest.raises(LoggerStateError, match="wait in"):
         logger.stop()
     assert not any(logger.output_directory.iterdir())

@@ -80,6 +80,7 @@ def test_anything_with_bytes_is_logged_in_c_order(logger, data):
 
 
 def test_what_has_no_bytes_is_refused(logger):
+    logger.start()
     source = logger.source(1)
     for bad in ("text", 5, [1, 2], None, np.array([object()])):
         with pytest.raises(PackageTypeError):
@@ -213,8 +214,9 @@ def test_a_second_different_onset_is_kept_and_warned_about(logger):
     with logger:
         logger.input_queue.put(onset_package(1, 1000))
         logger.input_queue.put(onset_package(2, 5))
-        with pytest.warns(OnsetWarning, match="Source 1 has the onset 1000"):
+        with pytest.warns(OnsetWarning, match="Source 1 has the onset 1000") as caught:
             logger.input_queue.put(onset_package(1, 2000))
+        assert caught[0].filename == __file__
         logger.source(1).log(b"x")
     entries = read_log(logger.output_directory)[1]
     assert [struct.unpack("<q", payload)[0] for time_stamp, payload in entries if not time_stamp] == [1000, 2000]

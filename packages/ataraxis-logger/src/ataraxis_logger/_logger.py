@@ -51,6 +51,7 @@ class DataLogger:
 
     Example:
         >>> import tempfile, numpy as np
+        >>> from ataraxis_logger import LogPackage
         >>> from ataraxis_logger import DataLogger, LogPackage
         >>> folder = tempfile.TemporaryDirectory()
         >>> with DataLogger(folder.name, "doc") as logger:

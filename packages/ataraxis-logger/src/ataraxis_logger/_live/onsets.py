@@ -39,7 +39,7 @@ def note_onset(producer: "FolderProducer", source: int, onset_us: int) -> None:
             f"Source {source} has the onset {known[0]} in {producer.folder} already, {onset_us} was added: from which "
             "of them its times count is now unknown. Use DataLogger.source, or a folder of its own for each session.",
             OnsetWarning,
-            stacklevel=5,
+            stacklevel=4,  # the caller of put or put_many
         )
 
 
