@@ -80,8 +80,8 @@ class Run:
     def note_inexact(self, value: Any, expected: str) -> None:
         """Remember that the value at hand will not read back as it was."""
         self._note(
-            f"{shortened(value)} of type {type_name(value)} is written as its nearest YAML value, since reading it as "
-            f"{expected[:200]} will not restore it; annotate the field with the exact type"
+            f"{shortened(value)} of type {type_name(value)} is written as its nearest YAML value, because the "
+            f"annotation ({expected[:200]}) cannot restore that type; annotate the field with the exact type to keep it"
         )
 
     def note_lost_variable(self) -> None:
@@ -140,3 +140,11 @@ class Codec:
     rank: int = RANK_PARSED
     shapes: frozenset[type] = frozenset()
     native: bool = False
+
+
+def _no_parts(hint: Any) -> Codec:
+    raise AssertionError(f"a value without parts asks for no codec, least of all for that of {hint}")
+
+
+NO_RUN = Run(_no_parts)
+"""For decoders of types without parts, where there is no run to pass."""

@@ -64,9 +64,7 @@ class YamlConfig:
         """
         from ataraxis_yamlconfig import _conversion  # noqa: PLC0415 - most of the import time, so with the first use
 
-        path = _checked_path(file_path)
-        text, run = _conversion.written(self)
-        _conversion.replace_text(path, text)
+        run = _conversion.saved(self, _checked_path(file_path))
         run.warn(stacklevel=2)
 
     @classmethod

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 _Config = TypeVar("_Config")
 
-__all__ = ["loaded", "loaded_file", "replace_text", "written"]
-
 
 def _class_codec(cls: type) -> Codec:
     if not hasattr(cls, "__dataclass_fields__"):
@@ -42,6 +40,13 @@ def written(config: YamlConfig) -> tuple[str, Run]:
         error.add_note(f"while saving {field_path(run.path)} of {type(config).__qualname__}")
         raise
     return write_document(tree), run
+
+
+def saved(config: YamlConfig, path: str) -> Run:
+    """Write a configuration to a file, and give the run that made its text."""
+    text, run = written(config)
+    replace_text(path, text)
+    return run
 
 
 def loaded_file(cls: type[_Config], path: str, *, strict: bool) -> _Config:

@@ -50,7 +50,7 @@ def encode_any(value: Any, run: Run) -> Any:
     codec = run.codec_of(kind)
     plain = codec.encode(value, run) if codec.rank != RANK_ANY else _encode_relative(value, run)
     if not same(plain, value):
-        run.note_inexact(value, "a field without an exact annotation")
+        run.note_inexact(value, ANY.name)
     return plain
 
 
@@ -95,7 +95,7 @@ def encode_any_key(key: Any, run: Run) -> Any:
     quiet = run.aside()
     plain = frozen_key(encode_any(key, quiet))
     if not same(plain, key):
-        run.note_inexact(key, "a key without an exact annotation")
+        run.note_inexact(key, ANY.name)
     return plain
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum, Flag
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
-from ataraxis_yamlconfig._codec import NATIVE_SCALARS, RANK_ENUM, Codec, Run
+from ataraxis_yamlconfig._codec import NATIVE_SCALARS, NO_RUN, RANK_ENUM, Codec, Run
 from ataraxis_yamlconfig._rules.dynamic import encode_misfit
 
 if TYPE_CHECKING:
@@ -102,10 +102,6 @@ def _flag_codec(kind: type[Flag]) -> Codec:
         return type(value) is kind
 
     def accepts(plain: Any) -> bool:
-        return fits(decode(plain, Run(_no_codec)))
+        return fits(decode(plain, NO_RUN))
 
     return Codec(kind.__qualname__, encode, decode, fits, accepts, RANK_ENUM)
-
-
-def _no_codec(hint: Any) -> Codec:
-    raise AssertionError(f"a flag has no parts, so nobody asks for {hint}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from ataraxis_yamlconfig._codec import Codec, Run
+from ataraxis_yamlconfig._codec import NO_RUN, Codec, Run
 from ataraxis_yamlconfig._rules.dynamic import encode_misfit
 from ataraxis_yamlconfig._rules.leaves import NOT_OF_THE_TYPE, leaf
 from ataraxis_yamlconfig._rules.numpy_data import array_to_plain, from_list, from_mapping
@@ -85,7 +85,7 @@ def _other_scalar_codec(numpy: Any, kind: Any) -> Codec:
         return isinstance(value, kind)
 
     def accepts(plain: Any) -> bool:
-        return type(plain) is dict and isinstance(decode(plain, Run(_no_codec)), kind)
+        return type(plain) is dict and isinstance(decode(plain, NO_RUN), kind)
 
     return Codec(name, encode, decode, fits, accepts)
 
@@ -111,10 +111,6 @@ def _array_codec(numpy: Any, kind: type, dtype: Any) -> Codec:
         return type(value) is numpy.ndarray and dtype in {None, value.dtype}
 
     def accepts(plain: Any) -> bool:
-        return fits(decode(plain, Run(_no_codec)))
+        return fits(decode(plain, NO_RUN))
 
     return Codec(name, encode, decode, fits, accepts)
-
-
-def _no_codec(hint: Any) -> Codec:
-    raise AssertionError(f"an array has no parts, so nobody asks for {hint}")
