@@ -259,6 +259,66 @@ def test_an_exit_without_stop_saves_everything(tmp_path, storage, how):
     assert_numbered(log, {1: 2000})
 
 
+def test_the_exit_stores_what_children_put_after_the_stop(tmp_path):
+    program = """
+        import multiprocessing, sys, time
+        import numpy as np
+        from ataraxis_logger import DataLogger, LogPackage
+
+        def produce(queue, ready):
+            for number in range(3000):
+                queue.put(LogPackage(1, number + 1, np.frombuffer(number.to_bytes(4, "little"), dtype="u1")))
+                if number == 100:
+                    ready.set()
+
+        if __name__ == "__main__":
+            context = multiprocessing.get_context("fork")
+            ready = context.Event()
+            with DataLogger(sys.argv[1]) as logger:
+                context.Process(target=produce, args=(logger.input_queue, ready)).start()
+                ready.wait()
+    """
+    done = run_script(program, tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    log = tmp_path / "data_logger_data_log"
+    assert_numbered(log, {1: 3000})
+    assert_nothing_left(log)
+
+
+@pytest.mark.kill
+@pytest.mark.parametrize("interrupts", [1, 2])
+def test_ctrl_c_while_children_log_loses_nothing(tmp_path, interrupts):
+    """The children go on to their end; a second Ctrl-C may come in the middle of `stop`."""
+    program = """
+        import multiprocessing, signal, sys
+        import numpy as np
+        from ataraxis_logger import DataLogger, LogPackage
+
+        def produce(queue):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            for number in range(20_000):
+                queue.put(LogPackage(1, number + 1, np.frombuffer(number.to_bytes(4, "little"), dtype="u1")))
+
+        if __name__ == "__main__":
+            with DataLogger(sys.argv[1], storage="journal") as logger:
+                child = multiprocessing.get_context("fork").Process(target=produce, args=(logger.input_queue,))
+                child.start()
+                print("started", flush=True)
+                child.join()
+    """
+    process = subprocess.Popen(
+        script_command(program, tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    assert process.stdout.readline() == b"started\n"
+    for _ in range(interrupts):
+        time.sleep(0.05)  # no condition to wait for: the interrupt is to come anywhere
+        process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    log = tmp_path / "data_logger_data_log"
+    assert_nothing_left(log, timeout=60)
+    assert_numbered(log, {1: 20_000})
+
+
 @pytest.mark.kill
 def test_ctrl_c_reaches_the_program_and_not_the_writers(tmp_path):
     program = """

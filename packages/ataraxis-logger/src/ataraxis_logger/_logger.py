@@ -160,9 +160,12 @@ class DataLogger:
         session = self._running_session()
         if session is None:
             return
-        self._session = None
-        self._queue.hold(None)
-        session.stop()
+        try:
+            session.stop()
+        finally:
+            if not session.is_running:
+                self._session = None
+                self._queue.hold(None)
 
     def flush(self, timeout: float | None = None) -> None:
         """Waits until everything accepted before this call, from any process, is stored.

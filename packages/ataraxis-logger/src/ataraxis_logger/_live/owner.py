@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _EXIT_PRIORITY: Final = -100
 """After children are joined (-5 and above) and the rings of this process are closed (-90)."""
 
+_DRAIN_PRIORITY: Final = -101
+"""After all sessions have ended."""
+
 _LOOK_S: Final = 0.1
 _OTHER_ENDS_S: Final = 60.0
 _OWNER_LEAVES_S: Final = 1.0
@@ -85,6 +88,9 @@ class OwnedSession:
         page, self.leftovers = _begin(folder, self.states, settings)
         self._end = _SessionEnd(folder, self.states, page)
         self._finalizer = Finalize(self, self._end.at_exit, exitpriority=_EXIT_PRIORITY)
+        if not _to_drain:
+            Finalize(None, _drain_all, exitpriority=_DRAIN_PRIORITY)
+        _to_drain[folder] = settings
 
     @property
     def page(self) -> SessionPage:
@@ -110,9 +116,43 @@ class OwnedSession:
 
     def stop(self) -> None:
         """Ends the session; see `DataLogger.stop`."""
-        if self._finalizer.still_active():
-            self._finalizer.cancel()
+        # Cancelled afterwards: a stop that Ctrl-C interrupts is finished at the exit.
+        try:
             self._end.stop()
+        finally:
+            if not self._end.is_running:
+                self._finalizer.cancel()
+
+
+_to_drain: dict[Path, SessionSettings] = {}
+"""The folders that this process has logged to: what is put there after a `stop` is stored at the exit."""
+
+
+def _drain_all() -> None:
+    """Stores, at the exit of the interpreter, what children and threads have put after their logger was stopped."""
+    for folder, settings in list(_to_drain.items()):
+        states = state_folders(folder)
+        try:
+            if survey(states).waiting and not _is_owned(states):
+                OwnedSession(folder, settings).stop()
+        except (LoggerStateError, OSError) as error:
+            _report_at_exit(error)
+
+
+def _is_owned(states: tuple[Path, ...]) -> bool:
+    page = SessionPage.attach(states[0])
+    if page is None:
+        return False
+    try:
+        return page.is_held(OWNER_LOCK)
+    finally:
+        page.close()
+
+
+def _report_at_exit(error: Exception) -> None:
+    import logging  # noqa: PLC0415  # importing the package costs less without it
+
+    logging.getLogger("ataraxis_logger").error("At exit: %s", error)
 
 
 def _begin(folder: Path, states: tuple[Path, ...], settings: SessionSettings) -> "tuple[SessionPage, Leftovers]":
@@ -219,6 +259,7 @@ class _SessionEnd:
         self._finish()
         left = survey(self.states)
         if failure is not None and left.waiting:
+            _to_drain.pop(self.folder, None)
             raise LoggerStateError(
                 f"{failure} The logger was stopped. {left.packages} packages in {left.waiting} buffers wait in "
                 f"{', '.join(str(state) for state in self.states if state.is_dir())}: when the cause is gone, start a "
@@ -229,16 +270,15 @@ class _SessionEnd:
         """Ends the session at the exit of the interpreter. Producers that go on are left to the keeper."""
         try:
             close_producer(self.folder)
-            self.flush(None)
-            if survey(self.states).producers:
-                self._let_go()
-            else:
-                self._finish()
+            if self.page.state == STARTED:  # else Ctrl-C came when `stop` had told the writers to end
+                self.flush(None)
+                if survey(self.states).producers:
+                    self._let_go()
+                    return
         except (LoggerStateError, OSError) as error:
-            import logging  # noqa: PLC0415  # costs milliseconds that only this needs
-
-            logging.getLogger("ataraxis_logger").error("At exit: %s", error)  # noqa: TRY400  # the message is for a user; a traceback of ours tells them nothing
-            self._finish()
+            _to_drain.pop(self.folder, None)
+            _report_at_exit(error)
+        self._finish()
 
     def _finish(self) -> None:
         """Ends keeper and writers, and removes what is not needed any more."""
@@ -265,3 +305,7 @@ class _SessionEnd:
         views = self.watch.look()
         packages, size = sum(view.waiting for view in views), sum(view.backlog for view in views)
         return f"{packages} packages ({size} bytes) wait to be stored in {self.folder}"
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_to_drain.clear)  # the exit of a child is not its parent's
