@@ -216,6 +216,15 @@ def test_flipped_bits_lose_at_most_their_own_record(entries: list[Entry], data: 
         assert len(scan.damage) == 1
 
 
+@pytest.mark.parametrize("cut", range(1, 8))
+def test_a_frame_that_begins_in_the_padding_before_it_is_found(cut: int) -> None:
+    entries = [(0, 0, b""), (0, 0, b"x"), (0, 0, b"")]
+    first, second, third = frames_of(FakeRing(7), entries)
+    scan = SegmentScan(SegmentHeader(SALT).pack() + first + second[:-cut] + third)
+    assert len(list(scan)) == 3
+    assert sum(damage.stop - damage.start for damage in scan.damage) == 7 - cut
+
+
 @settings(max_examples=300, deadline=None)
 @given(entries_lists, st.data())
 def test_spliced_and_repeated_blocks_leave_every_intact_record_and_no_other(

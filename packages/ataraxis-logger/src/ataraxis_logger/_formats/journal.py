@@ -436,6 +436,9 @@ class SegmentScan:
     def _records(self, salt: int, start: int) -> Iterator[Record]:
         # The one loop that runs once a record; names are local and the frame is checked in place for that reason.
         view, end, offset = self._view, len(self._view), start
+        # Where the last thing that verified ends. A splice may cut the zeros behind it, or the second header, so that
+        # the next frame begins before its place.
+        verified = min(start, _COPY_SIZE)
         unpack, checksum, crc32 = _FRAME_AND_PREFIX.unpack_from, prefix_checksum, zlib.crc32
         smallest = _FRAME_AND_PREFIX.size
         while offset < end:
@@ -454,10 +457,13 @@ class SegmentScan:
                         yield Record(
                             offset, ring_id, position, source, flags, time_stamp, view[body + BODY_PREFIX.size : stop]
                         )
+                    verified = stop
                     offset += frame_size(length)
                     continue
-            resumed = _next_frame(view, offset + 1, salt)
-            self.damage.append(Damage(offset, resumed))
+            resumed = _next_frame(view, verified, salt)
+            begin = offset if resumed >= offset else verified
+            if resumed > begin:
+                self.damage.append(Damage(begin, resumed))
             offset = resumed
 
     def _control(self, body: memoryview) -> None:
