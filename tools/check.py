@@ -30,7 +30,6 @@ WRONG_ON_PURPOSE = (
     "misc",
     "name-defined",
     "operator",
-    "redundant-expr",
     "type-arg",
     "type-var",
     "union-attr",

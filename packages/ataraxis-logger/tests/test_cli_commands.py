@@ -40,7 +40,8 @@ def run(*arguments: object) -> Result:
 def facts(*arguments: object) -> dict:
     result = run(*arguments, "--json")
     assert result.exit_code == 0, result.output
-    return json.loads(result.stdout)
+    found: dict = json.loads(result.stdout)
+    return found
 
 
 def test_info_tells_counts_rates_gaps_sizes_and_onset(log: Path) -> None:

@@ -271,15 +271,16 @@ def test_a_fork_while_other_threads_open_and_close_files_never_deadlocks(tmp_pat
                 open_file(tmp_path / f"{number}", create=True).close()
             open_file(tmp_path / f"{number}").close()
 
+    def create_and_remove() -> None:
+        open_file(tmp_path / "x", create=True).close()
+        (tmp_path / "x").unlink()
+
     threads = [threading.Thread(target=churn, args=(number,)) for number in range(3)]
     for thread in threads:
         thread.start()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # forking among threads is what is tested
-        statuses = [
-            fork_and_wait(lambda: open_file(tmp_path / "x", create=True).close() or (tmp_path / "x").unlink())
-            for _ in range(30)
-        ]
+        statuses = [fork_and_wait(create_and_remove) for _ in range(30)]
     stop.set()
     for thread in threads:
         thread.join()
