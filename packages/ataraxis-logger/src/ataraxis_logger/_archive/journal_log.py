@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ataraxis_logger._archive.log import BLOCK_BYTES, IndexedLog, Loaded, Payload, Problem
-from ataraxis_logger._archive.mapped import MappedFile
+from ataraxis_logger._archive.mapped import PAGE, MappedFile
 from ataraxis_logger._archive.ordering import RowSorter, empty_rows
 from ataraxis_logger._entry import is_onset
 from ataraxis_logger._errors import LogFormatError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _ROWS_AT_ONCE: Final = 1 << 14
 _VIEWED_FROM: Final = 16 << 20
+_TOUCHED: Final = 8 << 20
 
 
 class JournalLog(IndexedLog):
@@ -49,6 +50,7 @@ class JournalLog(IndexedLog):
         paths = list_segments(folder)
         self._segments = paths if growing else [path for path in paths if not _is_growing(path)]
         self._maps: dict[int, MappedFile] = {}
+        self._touched = 0
         index = _Index(self._segments, sorter or RowSorter())
         super().__init__(folder, index.sorter.finish(), index.problems())
         self._held = index.held
@@ -73,10 +75,15 @@ class JournalLog(IndexedLog):
             segment = self._maps.get(number) or self._open(number)
             view = segment.view[offset : offset + size]
             payloads.append(view if size >= _VIEWED_FROM else bytes(view))
-            segment.touched(size)
             total += size
             if total >= BLOCK_BYTES:
                 break
+        # Records that follow each other in time may lie pages apart.
+        self._touched += total + PAGE * len(payloads)
+        if self._touched >= _TOUCHED:
+            self._touched = 0
+            for segment in self._maps.values():
+                segment.forget()
         return Loaded(payloads, {})
 
     def _open(self, number: int) -> MappedFile:

@@ -11,7 +11,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_KEPT: Final = 32 << 20
+PAGE: Final = 4096
+_KEPT: Final = 8 << 20
 
 
 class MappedFile:
@@ -49,9 +50,13 @@ class MappedFile:
         """
         self._touched += size
         if self._touched >= _KEPT:
-            self._touched = 0
-            if sys.platform != "win32" and self._map is not None:
-                self._map.madvise(mmap.MADV_DONTNEED)
+            self.forget()
+
+    def forget(self) -> None:
+        """Gives the pages back to the system; they are read again when they are wanted."""
+        self._touched = 0
+        if sys.platform != "win32" and self._map is not None:
+            self._map.madvise(mmap.MADV_DONTNEED)
 
     def close(self) -> None:
         """Lets go of the file. It stays mapped for as long as views of it live."""

@@ -18,7 +18,7 @@ from ataraxis_logger._formats.deflate import inflate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_BLOCK: Final = 1 << 16
+_BLOCK: Final = 1 << 13
 _LONGEST_COMMENT: Final = 1 << 16
 _LOCAL_MAGIC: Final = int.from_bytes(layout.LOCAL_MAGIC, "little")
 _CENTRAL_MAGIC: Final = int.from_bytes(layout.CENTRAL_MAGIC, "little")
