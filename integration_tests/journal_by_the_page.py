@@ -32,20 +32,24 @@ def read_folder(folder: Path) -> tuple[list[tuple[int, int, bytes]], int]:
     """(source, time, payload) of every record in order, repeats dropped, and how many bytes were damaged."""
     entries, seen, damaged = [], set(), 0
     for path in sorted(folder.glob("segment_*.axj"), key=lambda path: int(path.stem[8:])):
-        segment, offset = path.read_bytes(), 128
+        segment, offset, verified = path.read_bytes(), 128, 64
         salt = salt_of(segment)
         while offset < len(segment):
             frame = frame_at(segment, offset, salt)
             if frame is None:
-                resumed = segment.find(MAGIC, offset + 1)
-                damaged += (len(segment) if resumed < 0 else resumed) - offset
-                offset = len(segment) if resumed < 0 else resumed
+                resumed = segment.find(MAGIC, verified)
+                while resumed >= 0 and frame_at(segment, resumed, salt) is None:
+                    resumed = segment.find(MAGIC, resumed + 1)
+                resumed = len(segment) if resumed < 0 else resumed
+                damaged += max(0, resumed - offset)
+                offset = resumed
                 continue
             ring_id, position, body = frame
             if ring_id and (ring_id, position) not in seen:
                 seen.add((ring_id, position))
                 source, time = struct.unpack_from("<B7xQ", body)
                 entries.append((source, time, body[16:]))
+            verified = offset + 32 + len(body)
             offset += (32 + len(body) + 7) // 8 * 8
     return entries, damaged
 

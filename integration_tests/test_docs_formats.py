@@ -91,6 +91,17 @@ def test_it_goes_on_behind_damage_and_says_how_much_is_lost(tmp_path):
     assert read_folder(tmp_path) == (entries[:7] + entries[8:], len(frames[7]))
 
 
+def test_it_finds_a_frame_that_lost_the_zeros_before_it(tmp_path):
+    stream = Stream(11)
+    entries = [(1, 1, b"x"), (1, 2, b"y"), (1, 3, b"z")]
+    frames = [stream.frame(*entry) for entry in entries]
+    path = write_segment(tmp_path, frames, close=False)
+    content = path.read_bytes()
+    cut = 128 + len(frames[0]) - 3  # a splice takes the last three of the zeros behind the first body
+    path.write_bytes(content[:cut] + content[cut + 3 :])
+    assert read_folder(tmp_path) == (entries, 0)
+
+
 @pytest.mark.parametrize("cut", [1, 8, 33])
 def test_it_stops_at_a_torn_end(tmp_path, cut):
     stream, entries = Stream(11), entries_of(20)
