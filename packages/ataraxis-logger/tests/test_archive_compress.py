@@ -344,8 +344,8 @@ def test_workers_give_the_same_archives(write: Writer, max_workers: int, tmp_pat
     write(tmp_path / "two", ENTRIES)
     compress_npy_logs(tmp_path / "one")
     compress_npy_logs(tmp_path / "two", remove_sources=True, max_workers=max_workers, verbose=True)
-    for name in ("1_log.npz", "2_log.npz", "255_log.npz"):
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    # Not the bytes of the files: isal does not always deflate the same data to the same stream.
+    assert archived(tmp_path / "one") == archived(tmp_path / "two") == in_order(ENTRIES)
 
 
 def test_any_executor_runs_the_jobs(tmp_path: Path) -> None:

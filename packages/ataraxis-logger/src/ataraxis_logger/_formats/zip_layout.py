@@ -50,7 +50,7 @@ LIMIT_16: Final = 0xFFFF
 VERSION: Final = 20
 VERSION_64: Final = 45
 MAKER_UNIX: Final = 3 << 8
-DATE: Final = 0x21  # 1980-01-01, as NumPy writes: the same entries make the same bytes
+DATE: Final = 0x21  # 1980-01-01, as NumPy writes
 REGULAR_FILE: Final = 0o100600 << 16  # as zipfile writes
 
 FLAG_ENCRYPTED: Final = 1
