@@ -40,7 +40,7 @@ def _logger(storage: Literal["npy", "journal"], sent: int) -> Iterator[Any]:
     from ataraxis_logger import DataLogger
 
     with tempfile.TemporaryDirectory() as folder:
-        with DataLogger(folder, storage=storage, buffer_size=_BUFFER) as logger:
+        with DataLogger(folder, storage=storage) as logger:
             yield logger
         _check(_count_stored(logger.output_directory), sent, "packages on the disk")
 
