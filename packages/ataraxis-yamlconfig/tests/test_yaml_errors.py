@@ -56,6 +56,7 @@ DOCUMENT_ERRORS = {
     "syntax": ("rate: 1\nlens: [1\n", "FILE:3:1: "),
     "tab": ("rate:\n\tfocus: 1", "FILE:2:1: "),
     "duplicate key": ("rate: 1\nrate: 2", "FILE:2:1: the key 'rate' stands here for the second time"),
+    "two merges": ("<<: {rate: 1}\n<<: {rate: 2}", "FILE:2:1: the key << stands here for the second time"),
     "two documents": ("rate: 1\n---\nrate: 2", "FILE:2:1: a second document starts here"),
     "python tag": ("rate: !!python/object/apply:os.system [id]", "FILE:1:7: the tag !!python/object/apply:os.system"),
     "python name": ("rate: !!python/name:os.system", "FILE:1:7: the tag !!python/name:os.system"),
@@ -103,6 +104,8 @@ def test_unknown_keys_are_ignored_unless_strict(tmp_path):
     assert Camera.from_yaml_string("rate: 1\nspeed: 2") == Camera(1)
     message = load_error(tmp_path, "rate: 1\nspeed: 2\n1: 3", YamlFieldError, strict=True)
     assert message.startswith("FILE:2:1: $.speed: Camera has no field 'speed', 1; it has 'rate', 'lens'")
+    message = load_error(tmp_path, "rate: 1\n!!str 2024-13-45: 2", YamlFieldError, strict=True)
+    assert message.startswith("FILE:2:1: $['2024-13-45']: Camera has no field '2024-13-45'")
     message = load_error(tmp_path, "rate: 1\nlens: {focus: 1, zoom: 2}", YamlFieldError, strict=True)
     assert message.startswith("FILE:2:18: $.lens.zoom: Lens has no field 'zoom'")
 

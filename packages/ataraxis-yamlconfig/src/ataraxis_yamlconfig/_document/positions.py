@@ -46,5 +46,8 @@ def _step(node: Any, segment: Any) -> tuple[Any, Any] | None:
 
 
 def _is_key(node: Any, segment: Any) -> bool:
-    is_plain = node.style in {None, ""}
-    return bool((plain_value(node.value) if is_plain else node.value) == segment)
+    try:
+        value = plain_value(node.value) if node.style in {None, ""} else node.value
+    except ValueError:  # no date, nor meant as one: a tag says that it is text
+        value = node.value
+    return bool(value == segment)

@@ -171,7 +171,8 @@ class _Builder:
         else:
             key = frozen_key(value)
             if key in container:
-                raise self._error(event, f"the key {shortened(value)} stands here for the second time")
+                shown = "<<" if key is _MERGE else shortened(value)
+                raise self._error(event, f"the key {shown} stands here for the second time")
             container[key] = None
             self.key = key
 
