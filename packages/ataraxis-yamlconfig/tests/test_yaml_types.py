@@ -16,6 +16,7 @@ import warnings
 from dataclasses import dataclass, field, make_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, NamedTuple, TypedDict
 from zoneinfo import ZoneInfo
@@ -406,3 +407,22 @@ def test_a_value_changed_after_writing_does_not_share_anything():
     loaded = cls.from_yaml_string(config.to_yaml_string())
     loaded.field.append(2)
     assert config.field == [1]
+
+
+@pytest.mark.parametrize("value", [Fraction(10**5000, 3), Fraction(-1, 10**5000), Fraction(-(7**9000))])
+def test_a_fraction_longer_than_python_prints_survives(value):
+    assert written(Fraction, value) == (value, [])
+
+
+@pytest.mark.parametrize("text", ["1e999999999", "-1.5E-999_999_999", "1ex", "0x", "0x1", "0x1/0x0", "1/0"])
+def test_a_text_that_is_no_fraction_of_sane_length_loads_as_it_is(text):
+    assert config_of(Fraction).from_yaml_string(f"field: '{text}'").field == text
+
+
+def test_a_fraction_written_by_hand_loads():
+    assert config_of(Fraction).from_yaml_string("field: '1.5e3'").field == Fraction(1500)
+
+
+def test_a_deque_longer_than_any_memory_loads_as_it_is():
+    config = config_of(collections.deque[int]).from_yaml_string("field: {maxlen: 99999999999999999999, items: [1]}")
+    assert config.field == {"maxlen": 99999999999999999999, "items": [1]}

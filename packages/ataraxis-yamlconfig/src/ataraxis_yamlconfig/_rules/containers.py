@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import collections.abc as abstract
+import sys
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from ataraxis_yamlconfig._codec import NATIVE_SCALARS, RANK_PARSED, RANK_STRUCTURE, Codec, Run
@@ -90,7 +91,7 @@ def _deque_codec(item: Codec) -> Codec:
             and plain.keys() == {"maxlen", "items"}
             and type(plain["items"]) is list
             and type(plain["maxlen"]) is int
-            and plain["maxlen"] >= 0
+            and 0 <= plain["maxlen"] <= sys.maxsize
         )
 
     def fits(value: Any) -> bool:

@@ -22,6 +22,9 @@ _STRING_FORMS = {
 }
 _TIMEDELTA = re.compile(r"(?:(-?\d+) days?, )?(\d+):(\d\d):(\d\d)(?:\.(\d{6}))?", re.ASCII)
 
+_WIDEST_DECIMAL_BITS = 13_000  # Python refuses decimal texts of more than 4300 digits, hexadecimal ones it always takes
+_WIDEST_EXPONENT = 4000
+
 
 def scalar_rule(hint: Any, _: Callable[[Any], Codec]) -> Codec | None:
     """Make the codec of a scalar type."""
@@ -34,10 +37,30 @@ def scalar_rule(hint: Any, _: Callable[[Any], Codec]) -> Codec | None:
     if hint in _BUILDERS:
         return _BUILDERS[hint]()
     if hint.__name__ in _STRING_FORMS.get(hint.__module__, ()):
-        return leaf(hint, str, hint)
+        return _fraction(hint) if hint.__name__ == "Fraction" else leaf(hint, str, hint)
     if hint.__module__.partition(".")[0] in {"pathlib", "os"}:
         return _path(hint)
     return None
+
+
+def _fraction(hint: Any) -> Codec:
+    """Fractions are written as str; in hexadecimal where Python refuses decimal texts for their length."""
+
+    def to_plain(value: Any) -> str:
+        if max(abs(value.numerator), value.denominator).bit_length() > _WIDEST_DECIMAL_BITS:
+            return f"{value.numerator:#x}/{value.denominator:#x}"
+        return str(value)
+
+    def from_plain(text: str) -> Any:
+        if "x" in text:
+            numerator, _, denominator = text.partition("/")
+            return hint(int(numerator, 16), int(denominator, 16))
+        exponent = text.lower().partition("e")[2]
+        if exponent and abs(int(exponent)) > _WIDEST_EXPONENT:
+            raise ValueError("not a fraction")  # 1e999999999 would take all memory to write out
+        return hint(text)
+
+    return leaf(hint, to_plain, from_plain)
 
 
 def _path(hint: type) -> Codec | None:
