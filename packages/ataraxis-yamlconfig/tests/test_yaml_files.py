@@ -153,6 +153,7 @@ def test_a_write_protected_file_is_not_replaced():
 import os, sys
 sys.path[:0] = {sys.path!r}
 from test_yaml_files import Config
+Config(2).to_yaml_string()  # imports all of it while this user still may
 if os.geteuid() == 0:
     os.setuid(65534)
 try:

@@ -34,6 +34,7 @@ _DRAIN_PRIORITY: Final = -101
 """After all sessions have ended."""
 
 _LOOK_S: Final = 0.1
+_NOTICE_S: Final = 1.0
 _OTHER_ENDS_S: Final = 60.0
 _OWNER_LEAVES_S: Final = 1.0
 _KEEPER_ENDS_S: Final = 90.0
@@ -232,7 +233,8 @@ class _SessionEnd:
         revive(self.page, self.states)
 
     def flush(self, timeout: float | None) -> None:
-        deadline = None if timeout is None else time.monotonic() + timeout
+        began = time.monotonic()
+        deadline = None if timeout is None else began + timeout
         wanted = {view.path: view.head for view in self.watch.look()}
         trouble = Trouble()
 
@@ -244,7 +246,7 @@ class _SessionEnd:
             left = None if deadline is None else deadline - time.monotonic()
             if wait_until(is_stored, _LOOK_S if left is None else max(0.0, min(left, _LOOK_S))):
                 return
-            self._require_storing(trouble)
+            self._require_storing(trouble, time.monotonic() - began)
             if left is not None and left <= 0:
                 raise FlushTimeoutError(f"After {timeout} s {self._waiting()}. Everything accepted is kept.")
 
@@ -293,11 +295,12 @@ class _SessionEnd:
         self.watch.close()
         self.page.close()
 
-    def _require_storing(self, trouble: Trouble) -> None:
+    def _require_storing(self, trouble: Trouble, waited: float) -> None:
         """Raises when nothing can be stored for longer than is bearable."""
         self.revive()
         seen = trouble.look(self.page)
-        if seen is not None and seen[0] >= PATIENCE_S:
+        # The cause may have gone just before this wait began: the writers get the time to notice.
+        if seen is not None and seen[0] >= PATIENCE_S and waited >= _NOTICE_S:
             seconds, cause, _ = seen
             raise LoggerStateError(f"Unable to store everything: for {seconds:.0f} s {cause[:600]}; {self._waiting()}.")
 
