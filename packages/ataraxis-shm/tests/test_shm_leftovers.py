@@ -436,3 +436,42 @@ def test_sizes_are_short(count, text):
     from ataraxis_shm.__main__ import _size
 
     assert _size(count) == text
+
+
+def _make_fifo(path):
+    os.mkfifo(path)
+
+
+def _make_link(path):
+    path.symlink_to("/nowhere")
+
+
+def _make_folder(path):
+    path.mkdir()
+
+
+@pytest.mark.parametrize("make", [_make_folder, _make_link, _make_fifo])
+def test_what_is_no_file_is_listed_as_unreadable_and_spoils_nothing(make, folder):
+    foreign = [folder / "foreign.array", folder / "rings" / "some" / "foreign.ring"]
+    foreign[1].parent.mkdir(mode=0o700, parents=True)
+    for path in foreign:
+        make(path)
+    shared = SharedMemoryArray.create_array("beside", np.zeros(2))
+    listed = run_python("from ataraxis_shm.__main__ import main; main(['--prune', '--json'])").stdout
+    states = {(item["kind"], item["name"]): item["state"] for item in json.loads(listed)}
+    assert states == {
+        ("array", "beside"): "in use",
+        ("array", "foreign"): "unreadable",
+        ("ring", "some/foreign"): "unreadable",
+    }
+    assert all(os.path.lexists(path) for path in foreign)
+    shared.destroy()
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_listing_shows_names_that_the_output_cannot_encode():
+    shared = SharedMemoryArray.create_array("\u9f20 caf\xe9", np.zeros(2))
+    code = "import sys; from ataraxis_shm.__main__ import main; sys.exit(main([]))"
+    listed = run_python(code, environment={"PYTHONIOENCODING": "ascii"}).stdout
+    assert "\\u9f20 caf\\xe9" in listed
+    shared.destroy()

@@ -23,7 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ShmError, OSError) as error:
         print(f"ataraxis_shm: {error}", file=sys.stderr)  # noqa: T201 (it talks to people)
         return 1
-    print(json.dumps([asdict(item) for item in found], indent=2) if options.json else _table(found))  # noqa: T201 (same)
+    text = json.dumps([asdict(item) for item in found], indent=2) if options.json else _printable(_table(found))
+    print(text)  # noqa: T201 (the same)
     return 0
 
 
@@ -38,6 +39,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--prune", action="store_true", help="also remove empty rings whose producer is gone")
     parser.add_argument("--json", action="store_true", help="print a JSON list (sizes in bytes, ages in seconds)")
     return parser
+
+
+def _printable(text: str) -> str:
+    # Names may hold any character, a pipe on Windows or a terminal without UTF-8 not.
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _table(found: Sequence[Found]) -> str:

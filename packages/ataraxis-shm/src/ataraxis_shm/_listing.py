@@ -25,7 +25,7 @@ class Found:
         name: Name of the array; folder and identifier of the ring.
         state: ``in use`` by a process; ``pending``: a ring with records to be read, whose producer is gone; ``dead``:
             an empty ring without its producer; ``removed``: it was dead, and is gone now; ``unreadable``: damaged, or
-            of another version.
+            of another version, or no file at all.
         owner: Number of the process that created it; 0 when unknown.
         owner_runs: Whether that process still uses it.
         users: Numbers of the processes that use it.
@@ -69,8 +69,12 @@ def survey(*, prune: bool = False) -> list[Found]:
 
 
 def _describe_array(path: Path) -> Found:
-    with open_file(path) as file:
-        size = path.stat().st_size
+    size = path.lstat().st_size
+    try:
+        file = open_file(path)
+    except OSError:  # a link, a folder or a pipe of that name: not ours, left alone
+        return Found("array", path.stem, "unreadable", 0, False, (), size, _age_of(path), 0, str(path))
+    with file:
         try:
             header = peek_header(file)
         except ShmError:
@@ -97,10 +101,12 @@ def _list_rings(folder: Path, *, prune: bool) -> Iterator[Found]:
 
 def _describe_ring(path: Path, *, prune: bool) -> Found:
     name = f"{path.parent.name}/{path.stem}"
-    size, age = path.stat().st_size, _age_of(path)
+    size, age = path.lstat().st_size, _age_of(path)
     try:
         ring = RingConsumer.attach(path)
-    except ShmError:
+    except FileNotFoundError:
+        raise
+    except (ShmError, OSError):  # damaged, or a link, a folder or a pipe
         return Found("ring", name, "unreadable", 0, False, (), size, age, 0, str(path))
     with ring:
         state = _state_of(ring, path)
@@ -119,4 +125,4 @@ def _state_of(ring: RingConsumer, path: Path) -> str:
 
 
 def _age_of(path: Path) -> float:
-    return max(0.0, time.time() - path.stat().st_mtime)
+    return max(0.0, time.time() - path.lstat().st_mtime)
