@@ -424,3 +424,47 @@ def test_a_cast_that_numpy_warns_about_warns_here_too(make):
             shared.write_data(0, np.float64(1e300))
     assert not shared._connection.mutex.held
     shared.write_data(0, 1.0)
+
+
+NESTED = [("small", "u1"), ("pair", "i2", (2,)), ("inner", [("x", "i1"), ("y", "f8")])]
+WIDE = [("first", "i8"), ("second", "i8", (2,)), ("third", [("p", "i8"), ("q", "f8")])]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        (np.int64(256), (0, 0), (0, 0)),
+        (0, np.array([0, 70_000]), (0, 0)),
+        (0, [0, np.int64(70_000)], (0, 0)),
+        (0, 70_000, (0, 0)),
+        (0, (0, 0), (np.int16(128), 0)),
+        np.array((256, (0, 0), (0, 0)), dtype=WIDE),
+        np.array((0, (0, 0), (128, 0)), dtype=WIDE)[()],
+        [(0, (0, 0), (0, 0)), (0, np.array([0, -40_000]), (0, 0))],
+        np.array([(0, np.array([0, -40_000]), (0, 0)), None], dtype=object)[:1],
+        np.int64(200),
+    ],
+)
+def test_integers_that_do_not_fit_a_field_of_a_record_raise_and_write_nothing(data, make):
+    records = make(np.zeros(2, dtype=NESTED))
+    with pytest.raises(IntegerRangeError):
+        records.write_data((0, 2), data)
+    with pytest.raises(IntegerRangeError):
+        records[...] = data
+    assert records[...].tobytes() == bytes(records.datatype.itemsize * 2)
+
+
+def test_integers_that_fit_the_fields_of_a_record_are_written(make):
+    records = make(np.zeros(2, dtype=NESTED))
+    for data in (
+        (np.int64(255), np.array([-1, 32_767]), (np.int64(-128), 10**9)),
+        np.array((255, (-1, 32_767), (-128, 10**9)), dtype=WIDE),
+    ):
+        records.write_data(0, data)
+        assert records.read_data(0, convert_output=True)[0] == 255
+        assert records[0]["pair"].tolist() == [-1, 32_767]
+        assert records[0]["inner"].tolist() == (-128, 1e9)
+        records.write_data(0, (0, 0, 0))
+    pairs = make(np.zeros(1, dtype=[("pairs", [("x", "u1"), ("y", "i8")], (2,))]))
+    pairs.write_data(0, ([(1, 300), (2, 400)],))
+    assert pairs[0]["pairs"].tolist() == [(1, 300), (2, 400)]

@@ -48,10 +48,8 @@ def convert(data: object, datatype: np.dtype[Any]) -> NDArray[Any]:
         InvalidDataError: If the data means nothing in this datatype (a ValueError).
         TypeError: If the data is of a type that has no place in this datatype.
     """
-    limits = integer_range(datatype)
     try:
-        if limits is not None:
-            _check_range(data, limits, datatype)
+        _check_integers(data, datatype)
         return np.asarray(data, dtype=datatype)
     except IntegerRangeError:
         raise
@@ -59,6 +57,43 @@ def convert(data: object, datatype: np.dtype[Any]) -> NDArray[Any]:
         raise _does_not_fit(data, datatype) from error
     except ValueError as error:
         raise InvalidDataError(f"Unable to convert {short_repr(data)} to {datatype}: {str(error)[:200]}") from error
+
+
+def _check_integers(data: object, datatype: np.dtype[Any]) -> None:
+    """Raises for integers that do not fit, also in the fields of records, where NumPy wraps its own ones silently."""
+    limits = integer_range(datatype)
+    if limits is not None:
+        _check_range(data, limits, datatype)
+    elif datatype.subdtype is not None:
+        base, shape = datatype.subdtype
+        for item in _unpack(data, len(shape)):
+            _check_integers(item, base)
+    elif datatype.names is not None:
+        _check_record(data, [datatype[name] for name in datatype.names])
+
+
+def _check_record(data: object, fields: list[np.dtype[Any]]) -> None:
+    if isinstance(data, np.ndarray | np.void) and data.dtype.names is not None:
+        values = [data[name] for name in data.dtype.names]  # NumPy goes by the order of the fields, not by their names
+    elif isinstance(data, tuple):
+        values = list(data)
+    elif isinstance(data, list) or (isinstance(data, np.ndarray) and data.dtype.hasobject):
+        for item in data if isinstance(data, list) else data.flat:
+            _check_record(item, fields)
+        return
+    else:
+        values = [data] * len(fields)  # one value for all fields
+    if len(values) == len(fields):  # otherwise the conversion says what is wrong
+        for value, field in zip(values, fields, strict=True):
+            _check_integers(value, field)
+
+
+def _unpack(data: object, depth: int) -> list[object]:
+    """Returns what lies in `depth` levels of sequences; a value that is no sequence stands for all of its level."""
+    items = [data]
+    for _ in range(depth):
+        items = [part for item in items for part in (item if isinstance(item, list | tuple) else (item,))]
+    return items
 
 
 def _check_range(data: object, limits: tuple[int, int], datatype: np.dtype[Any]) -> None:
