@@ -17,6 +17,7 @@ from ataraxis_shm import (
     SegmentNotFoundError,
     SharedMemoryArray,
     ShmError,
+    _registry,
     _segment,
     _system,
 )
@@ -441,3 +442,62 @@ def test_concurrent_connect_use_and_disconnect_are_safe(shared):
         thread.join()
     assert wrong == []
     assert shared[:].tolist() == [0, 1, 2, 3, 3, 7]
+
+
+def open_files_of(name):
+    return sum(entry.path == os.fspath(path_of(name)) for entry in _registry._entries.values())
+
+
+def test_memory_of_replaced_arrays_goes_with_those_connected_though_their_creator_lives_on(name):
+    for _ in range(5):
+        shared = SharedMemoryArray.create_array(name, np.zeros(4), exist_ok=True)
+    assert open_files_of(name) == 1  # not five
+    shared.destroy()
+    shared.disconnect()
+    del shared
+    gc.collect()
+    assert open_files_of(name) == 0
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_the_creator_lets_go_of_an_array_that_another_process_replaced_or_destroyed(replaced, name):
+    shared = SharedMemoryArray.create_array(name, np.zeros(4))
+    other = start_python(
+        "import sys; import numpy as np; from ataraxis_shm import SharedMemoryArray\n"
+        f"if {replaced}: SharedMemoryArray.create_array(sys.argv[1], np.ones(4), exist_ok=True)\n"
+        "else: SharedMemoryArray(sys.argv[1]).destroy()\n"
+        "print('done'); sys.stdin.read()",
+        name,
+    )
+    assert other.stdout.readline() == "done\n"
+    if replaced:
+        shared.connect()
+        assert shared[0] == 1
+    else:
+        shared.destroy()
+    shared.disconnect()
+    gc.collect()
+    assert open_files_of(name) == 0
+    assert other.communicate()[1] == ""
+
+
+def test_the_later_of_two_threads_that_replace_each_other_owns_the_name(name):
+    def replace():
+        for _ in range(20):
+            SharedMemoryArray.create_array(name, np.zeros(4), exist_ok=True).disconnect()
+
+    threads = [threading.Thread(target=replace) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    survivor = SharedMemoryArray.attach(name)  # in use by its creator alone, so not swept
+    assert open_files_of(name) == 1
+    survivor.destroy()
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), 1e12])
+def test_lock_timeout_may_be_longer_than_any_clock_counts(seconds, shared):
+    shared.lock_timeout = seconds
+    shared[0] = 3
+    assert shared[0] == 3

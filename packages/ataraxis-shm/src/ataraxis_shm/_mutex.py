@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import RLock
+from threading import TIMEOUT_MAX, RLock
 
 from ataraxis_shm._errors import LockTimeoutError, NotConnectedError
 from ataraxis_shm._system import LOCK_EX, LOCK_NB, LOCK_UN, flock
@@ -125,7 +125,7 @@ class _Timed:
         self.what = what
 
     def __enter__(self) -> None:
-        if not self.lock.acquire(timeout=self.timeout):
+        if not self.lock.acquire(timeout=min(self.timeout, TIMEOUT_MAX)):
             raise LockTimeoutError(
                 errno.ETIMEDOUT, f"Unable to lock {self.what} in time: another thread of this process holds it"
             )

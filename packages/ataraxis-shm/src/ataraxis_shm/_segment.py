@@ -84,11 +84,12 @@ def create_segment(header: Header, fill: Callable[[memoryview], None], *, exist_
         with folder_lock(folder):
             _check_name_is_free(header.name, exist_ok=exist_ok)
             _publish(file, folder / file_name(header.name))
+            _own(segment)  # under the lock, so that of two threads who replace each other the later one counts
     except BaseException:
+        _disown(header.generation)
         _system.discard(file.path)
         file.close()
         raise
-    _own(segment)
     return segment
 
 
@@ -124,6 +125,8 @@ def destroy_segment(name: str, generation: int | None) -> None:
         with folder_lock(folder):
             _remove(folder / file_name(name), generation)
             remove_empty(folder)
+    if generation is not None:
+        _disown(generation)  # when somebody else has removed or replaced it before
 
 
 def existing_folders() -> Iterator[Path]:
@@ -206,10 +209,12 @@ def _connect(file: OpenFile, name: str) -> Segment:
         size = os.fstat(file.fd).st_size
         header = peek_header(file)
         _check_fits(header, name, size, file.path)
-        return Segment(file, header, file.map(size))
+        segment = Segment(file, header, file.map(size))
+        _disown_predecessors(segment)
     except BaseException:
         file.close()
         raise
+    return segment
 
 
 def _check_fits(header: Header, name: str, size: int, path: Path) -> None:
@@ -240,6 +245,7 @@ def remove_empty(folder: Path) -> None:
 
 def _own(segment: Segment) -> None:
     global _exit_is_arranged  # noqa: PLW0603 (a fact about this process)
+    _disown_predecessors(segment)
     owner = segment.file.again()
     owner.join_users()
     _owned[segment.header.generation] = owner
@@ -255,6 +261,13 @@ def _disown(generation: int) -> None:
     owner = _owned.pop(generation, None)
     if owner is not None:
         owner.close()
+
+
+def _disown_predecessors(segment: Segment) -> None:
+    # Nobody can reach them by their name any more: owning them would only keep their memory until this process ends.
+    for generation, owner in list(_owned.items()):
+        if generation != segment.header.generation and owner.path == segment.file.path:
+            _disown(generation)
 
 
 def _destroy_owned() -> None:
