@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from ataraxis_shm import NoSpaceError, ShmError, UnsafeFolderError, _posix
-from ataraxis_shm._system import FOLDER_SWITCH, discard, ensure_private_folder, reserve, roots
+from ataraxis_shm._system import FOLDER_SWITCH, discard, ensure_private_folder, locked_by_others, reserve, roots
+from shm_helpers import start_python
 
 
 def test_the_switch_names_the_only_root(monkeypatch, tmp_path):
@@ -157,3 +158,26 @@ def test_every_module_can_be_imported_on_every_system():
     for path in folder.glob("*.py"):
         if path.stem != "_posix":
             importlib.import_module(f"ataraxis_shm.{path.stem}")
+
+
+def test_all_locks_of_others_are_found_in_whatever_order_they_were_taken(tmp_path):
+    path = tmp_path / "file"
+    path.touch()
+    code = (
+        "import os, sys; from ataraxis_shm._system import try_lock_bytes\n"
+        "fd = os.open(sys.argv[1], os.O_RDWR); assert try_lock_bytes(fd, int(sys.argv[2]), shared=True)\n"
+        "print('locked'); sys.stdin.read()"
+    )
+    offsets = [30, 10, 20]  # as process numbers come again when they have all been given out
+    holders = []
+    for offset in offsets:
+        holders.append(start_python(code, path, offset))
+        assert holders[-1].stdout.readline() == "locked\n"
+    fd = os.open(path, os.O_RDWR)
+    try:
+        assert sorted(locked_by_others(fd, 0, 100)) == [(10, 1), (20, 1), (30, 1)]
+        assert list(locked_by_others(fd, 11, 9)) == []
+    finally:
+        os.close(fd)
+        for holder in holders:
+            holder.communicate("", timeout=20)

@@ -147,18 +147,19 @@ def unlock_bytes(fd: int, start: int) -> None:
 
 
 def locked_by_others(fd: int, start: int, length: int) -> Iterator[tuple[int, int]]:
-    """Yields (start, length) of the record locks that other processes hold in a range, in order."""
-    end = start + length
-    while start < end:
-        found = _first_lock(fd, start, end - start)
-        if found is None:
-            return
-        lock_start, lock_length = found
-        yield max(lock_start, start), lock_length
-        start = lock_start + lock_length
+    """Yields (start, length) of the record locks that other processes hold in a range, in any order."""
+    ranges = [(start, start + length)]
+    while ranges:
+        first, end = ranges.pop()
+        found = _any_lock(fd, first, end - first) if first < end else None
+        if found is not None:
+            # Linux tells of the lock that was taken first, not of the one at the lowest byte: look on both sides.
+            lock_start, lock_length = found
+            yield max(lock_start, first), lock_length
+            ranges += [(first, lock_start), (lock_start + lock_length, end)]
 
 
-def _first_lock(fd: int, start: int, length: int) -> tuple[int, int] | None:
+def _any_lock(fd: int, start: int, length: int) -> tuple[int, int] | None:
     if sys.platform == "linux":
         query = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, start, length, 0)
         kind, _, found, size, _ = _FLOCK.unpack(fcntl.fcntl(fd, fcntl.F_GETLK, query))
