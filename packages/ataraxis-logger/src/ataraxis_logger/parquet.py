@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
 METADATA_KEY: Final = b"ataraxis_logger"
-_GROUP_ROWS: Final = 1 << 17
-_GROUP_BYTES: Final = 32 << 20
+_GROUP_ROWS: Final = 1 << 16
+_GROUP_BYTES: Final = 16 << 20
 _LARGEST_TIME: Final = 2**63 - 1
 _FIXED_COLUMNS: Final = ("source_id", "time_stamp", "time")
 

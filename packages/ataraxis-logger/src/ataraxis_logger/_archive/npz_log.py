@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ataraxis_logger._archive.log import BLOCK_BYTES, IndexedLog, Loaded, Payload, Problem
-from ataraxis_logger._archive.mapped import MappedFile
+from ataraxis_logger._archive.mapped import PAGE, MappedFile
 from ataraxis_logger._archive.ordering import RowSorter, empty_rows
 from ataraxis_logger._archive.stems import make_prefixes, parse_stems
 from ataraxis_logger._entry import ENTRY_PREFIX, ONSET_PAYLOAD, ONSET_TIME, STEM_LENGTH, parse_stem
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _FROM_DIRECTORY: Final = 0
 _FROM_HEADERS: Final = 1
 _AT_ONCE: Final = 1 << 14
+_RECORD: Final = 80  # about as much as an entry takes of the central directory
 _VIEWED_FROM: Final = 16 << 20
 _PREFIX_SIZE: Final = ENTRY_PREFIX.size
 _BOTH_SIZE: Final = HEADER_SIZE + _PREFIX_SIZE
@@ -69,6 +70,7 @@ class NpzLog(IndexedLog):
         for first in range(start, stop, _AT_ONCE):
             rows = self._table.read(source, first, min(first + _AT_ONCE, stop))
             names += self._members(rows).names(self._view)
+            self._file.touched(_RECORD * len(rows))
         return [name.removesuffix(SUFFIX) for name in names]
 
     def remove(self, sources: Collection[int], spare: Collection[str] = ()) -> list[Problem]:
@@ -95,8 +97,8 @@ class NpzLog(IndexedLog):
             blocks = zip_reader.walk_directory(self._data, directory)
             try:
                 # Walked once in advance: half a directory's entries would otherwise be there twice.
-                for _ in zip_reader.walk_directory(self._data, directory):
-                    pass
+                for places in zip_reader.walk_directory(self._data, directory):
+                    self._file.touched(_RECORD * len(places))
             except ValueError as error:
                 problems.append(Problem(path, f"{error}; its entries were found by their own headers"))
             else:
@@ -123,6 +125,7 @@ class NpzLog(IndexedLog):
             rows["order"] = np.arange(before, before + len(places), dtype=np.uint64)
             before += len(places)
             sorter.add(self._named(rows, problems))
+            self._file.touched((_RECORD if kind == _FROM_DIRECTORY else PAGE) * len(places))
 
     def _named(self, rows: "NDArray[np.void]", problems: list[Problem]) -> "NDArray[np.void]":
         """Fills in sources and times; returns the rows that are entries."""
@@ -216,7 +219,7 @@ class NpzLog(IndexedLog):
             total += whole
             if total >= BLOCK_BYTES:
                 break
-        self._file.touched(total)
+        self._file.touched(total + _RECORD * len(payloads))
         return Loaded(payloads, damaged)
 
     def _payload(self, members: Members, number: int, start: int, prefix: bytes) -> Payload:
