@@ -16,11 +16,12 @@ _PER_SEGMENT = 100_000
 _MEASURE = """
 import resource, sys
 from ataraxis_logger._archive import ordering
-from ataraxis_logger import compress_npy_logs, export_parquet
+from ataraxis_logger import compress_npy_logs
 folder, run, export = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 ordering.RowSorter.__init__.__kwdefaults__["run"] = run
 report = compress_npy_logs(folder, compress=False, remove_sources=True, max_workers=1)
-if export:
+if export:  # needs pyarrow, which a package alone does not bring
+    from ataraxis_logger import export_parquet
     export_parquet(folder, export)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(report.entries, peak if sys.platform == "darwin" else peak * 1024)
@@ -66,6 +67,7 @@ def test_four_times_the_entries_take_no_more_memory(tmp_path: Path) -> None:
 @pytest.mark.torture
 @pytest.mark.timeout(7200)
 def test_archiving_and_exporting_4_gib_of_small_entries_stays_under_300_mib(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
     pytest.importorskip("pyarrow")
     count = (4 << 30) // 112  # a 64-byte payload takes 112 bytes of a segment
     write_segments(tmp_path / "log", count, 64)
