@@ -144,3 +144,9 @@ Config.from_yaml_string(Config().to_yaml_string())
 assert "numpy" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_few_characters_never_become_gigabytes():
+    text = "{{dtype: '<U{}', shape: [1], data: [a]}}"
+    assert loaded(np.ndarray, text.format(400_000_000)) == {"dtype": "<U400000000", "shape": [1], "data": ["a"]}
+    assert loaded(np.ndarray, text.format(4000)).dtype == np.dtype("<U4000")

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ataraxis_yamlconfig._codec import Run
 
 _KEYS = {"dtype", "shape", "data"}
+_LARGE = 256 << 20  # bytes
+_PROPORTION = 4096  # bytes of an array per character of its text
 _VARIABLE_TEXT = "StringDType()"
 _PYTHON_FLOAT, _PYTHON_COMPLEX = 8, 16  # bytes
 _MOST_NESTED = 10  # dimensions; beyond that nested lists are no help to a reader, and NumPy allows 64
@@ -68,10 +70,21 @@ def from_mapping(numpy: Any, plain: Any) -> Any:
         raise ValueError("not an array with its dtype")
     if type(data) is bytes:
         return numpy.frombuffer(data, dtype, prod(shape)).reshape(shape).copy()
+    if _is_inflated(dtype, data):
+        raise ValueError("an array out of proportion to its text")
     stored = _stored_as(numpy, dtype)
     if stored is None:
         return numpy.array(data, dtype).reshape(shape)
     return numpy.array(data, stored).view(dtype).reshape(shape)
+
+
+def _is_inflated(dtype: Any, data: list[Any]) -> bool:
+    """Tell whether a few characters would become gigabytes: `U400000000` for one letter, say.
+
+    Any array whose text could reasonably be in a configuration file is far within both bounds.
+    """
+    size = dtype.itemsize * len(data)
+    return bool(size > _LARGE and size > _PROPORTION * sum(len(str(item)) + 1 for item in data))
 
 
 def _natural(numpy: Any, code: str) -> Any:
