@@ -189,10 +189,9 @@ def test_a_source_continues_after_its_process_was_killed(logger):
             done = run_script(program, logger.output_directory.parent, logger.input_queue._storage)
             assert done.returncode == -9, done.stderr
         logger.source(6).log(b"still here")
-    entries = read_log(logger.output_directory)[6]
+    # Each process has a ring of its own, and no order holds between rings: here it is the order of the clock.
+    entries = sorted(read_log(logger.output_directory)[6])
     onset_of(entries)
-    times = [time_stamp for time_stamp, _ in entries]
-    assert times == sorted(times)
     assert [payload for _, payload in entries[1:]] == [b"last words", b"last words", b"still here"]
 
 

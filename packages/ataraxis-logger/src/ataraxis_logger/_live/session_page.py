@@ -86,6 +86,8 @@ class WriterSlot:
         retired_stored: Those of them that it stored.
         damaged: Stretches of rings that were skipped because they did not verify.
         progress: Grows while packages are stored; it may leave some out.
+        retirements: Odd while the counts of a ring move from its file to `retired_accepted` and `retired_stored`; a
+            look that finds it odd, or another number afterwards, saw that ring twice or not at all.
     """
 
     __slots__ = ("words",)
@@ -98,6 +100,7 @@ class WriterSlot:
     retired_stored = _Word(5)
     damaged = _Word(6)
     progress = _Word(7)
+    retirements = _Word(8)
 
     def __init__(self, words: memoryview) -> None:
         self.words = words

@@ -1,12 +1,16 @@
 """How a log folder is doing: counted from the session page and the rings, for any process of the user to see."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from ataraxis_logger._live.places import real_folder, state_folders
 from ataraxis_logger._live.ring_watch import RingView, RingWatch
-from ataraxis_logger._live.session_page import KEEPER_LOCK, STARTED, SessionPage
+from ataraxis_logger._live.session_page import KEEPER_LOCK, STARTED, SessionPage, WriterSlot
+
+_MOST_LOOKS: Final = 50  # a ring moves in some ten microseconds, a look takes longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,17 @@ class Statistician:
         self._last_written = 0
         self._rate = 0.0
 
-    def count(self, page: SessionPage | None, rings: list[RingView]) -> LogStatistics:
-        """Returns the statistics of a log from its session page, if there is one, and its rings."""
+    def count(self, page: SessionPage | None, look: Callable[[], list[RingView]]) -> LogStatistics:
+        """Returns the statistics of a log.
+
+        Args:
+            page: Its session page, if there is one.
+            look: Shows its rings as they are at the moment of the call.
+        """
         slots = page.writers() if page is not None else []
-        written = sum(ring.stored for ring in rings) + sum(slot.retired_stored for slot in slots)
-        accepted = sum(max(ring.accepted, ring.stored) for ring in rings) + sum(slot.retired_accepted for slot in slots)
+        rings, retired_accepted, retired_stored = _count_once(slots, look)
+        written = sum(ring.stored for ring in rings) + retired_stored
+        accepted = sum(max(ring.accepted, ring.stored) for ring in rings) + retired_accepted
         self._measure_rate(written, page)
         return LogStatistics(
             accepted=max(accepted, written),
@@ -74,6 +84,20 @@ class Statistician:
         if now > self._last_time > 0:
             self._rate = max(0, written - self._last_written) / (now - self._last_time)
             self._last_time, self._last_written = now, written
+
+
+def _count_once(slots: list[WriterSlot], look: Callable[[], list[RingView]]) -> tuple[list[RingView], int, int]:
+    """Looks at rings and retired counts until no ring moved from one to the other meanwhile (a sequence lock).
+
+    The number of looks is bounded: a writer that was killed while it moved counts leaves its number odd.
+    """
+    for _ in range(_MOST_LOOKS):
+        before = [slot.retirements for slot in slots]
+        rings = look()
+        retired = [(slot.retired_accepted, slot.retired_stored) for slot in slots]
+        if before == [slot.retirements for slot in slots] and not any(number & 1 for number in before):
+            break
+    return rings, sum(accepted for accepted, _ in retired), sum(stored for _, stored in retired)
 
 
 def read_statistics(log_directory: Path | str) -> LogStatistics:
@@ -100,7 +124,7 @@ def read_statistics(log_directory: Path | str) -> LogStatistics:
     states = state_folders(real_folder(Path(log_directory)))
     watch, page = RingWatch(states), SessionPage.attach(states[0])
     try:
-        return Statistician().count(page, watch.look())
+        return Statistician().count(page, watch.look)
     finally:
         watch.close()
         if page is not None:

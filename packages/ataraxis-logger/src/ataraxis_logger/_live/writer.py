@@ -153,13 +153,20 @@ class Writer:
         """Removes the rings that are empty and stay so, and keeps their counts."""
         for path, ring in list(self._rings.items()):
             if ring.consumer.exhausted:
-                self._slot.retired_accepted += ring.consumer.records
-                self._slot.retired_stored += ring.stored
-                ring.consumer.unlink()
+                self._move_counts(ring)
                 discard_spills(path)
                 self._drain.remove(ring)
                 ring.consumer.close()
                 del self._rings[path]
+
+    def _move_counts(self, ring: ClaimedRing) -> None:
+        """Removes a ring's file and adds what came through it to the writer's own counts."""
+        slot, counts = self._slot, (ring.consumer.records, ring.stored)
+        slot.retirements |= 1  # odd already after a kill in here, which leaves this ring out of the counts
+        ring.consumer.unlink()
+        slot.retired_accepted += counts[0]
+        slot.retired_stored += counts[1]
+        slot.retirements += 1
 
 
 def _changed_at(folder: Path) -> int:
