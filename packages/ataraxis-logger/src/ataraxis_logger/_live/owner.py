@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ataraxis_logger._errors import FlushTimeoutError, LoggerStateError
+from ataraxis_logger._live.exits import SESSION_PRIORITY, ctrl_c_put_off, drain_at_exit, leave_at_exit, report_at_exit
 from ataraxis_logger._live.launch import start_keeper
 from ataraxis_logger._live.places import folder_identity, make_state_folder, state_folders
 from ataraxis_logger._live.pressure import PATIENCE_S, Trouble, revive
@@ -26,12 +27,6 @@ from ataraxis_shm._ring_layout import wait_until
 
 if TYPE_CHECKING:
     from ataraxis_logger._live.leftovers import Leftovers
-
-_EXIT_PRIORITY: Final = -100
-"""After children are joined (-5 and above) and the rings of this process are closed (-90)."""
-
-_DRAIN_PRIORITY: Final = -101
-"""After all sessions have ended."""
 
 _LOOK_S: Final = 0.1
 _NOTICE_S: Final = 1.0
@@ -87,11 +82,9 @@ class OwnedSession:
         from multiprocessing.util import Finalize  # noqa: PLC0415  # importing the package costs less without it
 
         page, self.leftovers = _begin(folder, self.states, settings)
-        self._end = _SessionEnd(folder, self.states, page)
-        self._finalizer = Finalize(self, self._end.at_exit, exitpriority=_EXIT_PRIORITY)
-        if not _to_drain:
-            Finalize(None, _drain_all, exitpriority=_DRAIN_PRIORITY)
-        _to_drain[folder] = settings
+        self._end = _SessionEnd(folder, self.states, page, settings)
+        self._finalizer = Finalize(self, self._end.at_exit, exitpriority=SESSION_PRIORITY)
+        drain_at_exit(folder, self._end)
 
     @property
     def page(self) -> SessionPage:
@@ -123,37 +116,6 @@ class OwnedSession:
         finally:
             if not self._end.is_running:
                 self._finalizer.cancel()
-
-
-_to_drain: dict[Path, SessionSettings] = {}
-"""The folders that this process has logged to: what is put there after a `stop` is stored at the exit."""
-
-
-def _drain_all() -> None:
-    """Stores, at the exit of the interpreter, what children and threads have put after their logger was stopped."""
-    for folder, settings in list(_to_drain.items()):
-        states = state_folders(folder)
-        try:
-            if survey(states).waiting and not _is_owned(states):
-                OwnedSession(folder, settings).stop()
-        except (LoggerStateError, OSError) as error:
-            _report_at_exit(error)
-
-
-def _is_owned(states: tuple[Path, ...]) -> bool:
-    page = SessionPage.attach(states[0])
-    if page is None:
-        return False
-    try:
-        return page.is_held(OWNER_LOCK)
-    finally:
-        page.close()
-
-
-def _report_at_exit(error: Exception) -> None:
-    import logging  # noqa: PLC0415  # importing the package costs less without it
-
-    logging.getLogger("ataraxis_logger").error("At exit: %s", error)
 
 
 def _begin(folder: Path, states: tuple[Path, ...], settings: SessionSettings) -> "tuple[SessionPage, Leftovers]":
@@ -221,10 +183,11 @@ def _wait_for_last_keeper(page: SessionPage, folder: Path) -> None:
 class _SessionEnd:
     """What is needed to end a session, without a reference to what ends it when it is collected."""
 
-    def __init__(self, folder: Path, states: tuple[Path, ...], page: SessionPage) -> None:
+    def __init__(self, folder: Path, states: tuple[Path, ...], page: SessionPage, settings: SessionSettings) -> None:
         self.folder = folder
         self.states = states
         self.page = page
+        self.settings = settings
         self.watch = RingWatch(states)
         self.is_running = True
         self.pid = os.getpid()
@@ -261,34 +224,41 @@ class _SessionEnd:
         self._finish()
         left = survey(self.states)
         if failure is not None and left.waiting:
-            _to_drain.pop(self.folder, None)
+            leave_at_exit(self.folder)
             raise LoggerStateError(
                 f"{failure} The logger was stopped. {left.packages} packages in {left.waiting} buffers wait in "
                 f"{', '.join(str(state) for state in self.states if state.is_dir())}: when the cause is gone, start a "
                 f"logger on the folder again, or call recover_logs({str(self.folder)!r})."
             ) from failure
 
+    def reopen(self) -> OwnedSession:
+        """Opens another session like this one."""
+        return OwnedSession(self.folder, self.settings)
+
     def at_exit(self) -> None:
         """Ends the session at the exit of the interpreter. Producers that go on are left to the keeper."""
+        if not self.is_running:
+            return
         try:
             close_producer(self.folder)
-            if self.page.state == STARTED:  # else Ctrl-C came when `stop` had told the writers to end
+            if self.page.state == STARTED:  # else it is collected after a stop that was interrupted
                 self.flush(None)
                 if survey(self.states).producers:
                     self._let_go()
                     return
         except (LoggerStateError, OSError) as error:
-            _to_drain.pop(self.folder, None)
-            _report_at_exit(error)
+            leave_at_exit(self.folder)
+            report_at_exit(error)
         self._finish()
 
     def _finish(self) -> None:
         """Ends keeper and writers, and removes what is not needed any more."""
-        self.page.state = STOPPING
-        wait_until(lambda: not self.page.is_held(KEEPER_LOCK), _KEEPER_ENDS_S)
-        self.page.state = IDLE
-        tidy(self.states, self.page)
-        self._let_go()
+        with ctrl_c_put_off():
+            self.page.state = STOPPING
+            wait_until(lambda: not self.page.is_held(KEEPER_LOCK), _KEEPER_ENDS_S)
+            self.page.state = IDLE
+            tidy(self.states, self.page)
+            self._let_go()
 
     def _let_go(self) -> None:
         self.is_running = False
@@ -308,7 +278,3 @@ class _SessionEnd:
         views = self.watch.look()
         packages, size = sum(view.waiting for view in views), sum(view.backlog for view in views)
         return f"{packages} packages ({size} bytes) wait to be stored in {self.folder}"
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_to_drain.clear)  # the exit of a child is not its parent's
