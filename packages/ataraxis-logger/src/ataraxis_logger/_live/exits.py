@@ -13,15 +13,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from types import FrameType
+from typing import Final, Protocol
 
 from ataraxis_logger._errors import LoggerStateError
 from ataraxis_logger._live.places import state_folders
 from ataraxis_logger._live.session_page import OWNER_LOCK, SessionPage
 from ataraxis_logger._live.tidy import survey
-
-if TYPE_CHECKING:
-    from types import FrameType
 
 SESSION_PRIORITY: Final = -100
 """A session ends after children are joined (-5 and above) and the rings of this process are closed (-90)."""
