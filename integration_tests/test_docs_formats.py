@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from ataraxis_logger import DataLogger, LogPackage
-from ataraxis_logger._formats.journal import SegmentHeader, SegmentWriter
+from ataraxis_logger._formats.journal_layout import SegmentHeader
+from ataraxis_logger._formats.journal_writer import SegmentWriter
 from ataraxis_shm._frame import pack_frame
 from journal_by_the_page import frame_at, read_folder
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ataraxis_logger._formats.journal import BODY_PREFIX, SegmentHeader, SegmentWriter
+from ataraxis_logger._formats.journal_layout import BODY_PREFIX, SegmentHeader
+from ataraxis_logger._formats.journal_writer import SegmentWriter
 from ataraxis_shm._frame import frame_size, pack_frame
 
 SALT = 0xC0FFEE

@@ -17,7 +17,8 @@ import numpy as np
 
 from ataraxis_logger import DataLogger, LogPackage, LogQueue
 from ataraxis_logger._entry import parse_stem
-from ataraxis_logger._formats.journal import SegmentScan, list_segments
+from ataraxis_logger._formats.journal_layout import list_segments
+from ataraxis_logger._formats.journal_reader import SegmentScan
 from ataraxis_logger._formats.positions import Seen
 from ataraxis_logger._live.places import real_folder, ring_paths, state_folders
 

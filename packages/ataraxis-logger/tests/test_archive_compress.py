@@ -25,7 +25,8 @@ from ataraxis_logger._archive.lock import archiving
 from ataraxis_logger._archive.reader import LogArchiveReader
 from ataraxis_logger._errors import ArchiveBusyError, ArchiveError, ForeignFileWarning, LogNotFoundError
 from ataraxis_logger._files import appear_whole
-from ataraxis_logger._formats.journal import SegmentHeader, SegmentWriter
+from ataraxis_logger._formats.journal_layout import SegmentHeader
+from ataraxis_logger._formats.journal_writer import SegmentWriter
 from journal_helpers import SALT, FakeRing
 
 Writer = Callable[[Path, Iterable[Entry]], object]

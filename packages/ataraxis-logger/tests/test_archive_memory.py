@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ataraxis_logger._formats.journal import BODY_PREFIX, SegmentHeader, SegmentWriter
+from ataraxis_logger._formats.journal_layout import BODY_PREFIX, SegmentHeader
+from ataraxis_logger._formats.journal_writer import SegmentWriter
 from ataraxis_shm._frame import pack_frame
 from journal_helpers import SALT
 

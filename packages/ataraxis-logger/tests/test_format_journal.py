@@ -2,6 +2,7 @@
 
 import errno
 import os
+import zlib
 from pathlib import Path
 
 import pytest
@@ -9,20 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ataraxis_logger._errors import LogFormatError
-from ataraxis_logger._formats import journal
-from ataraxis_logger._formats.journal import (
+from ataraxis_logger._formats import journal_writer
+from ataraxis_logger._formats.journal_layout import (
     FLAG_INLINED,
     HEADER_SIZE,
-    Damage,
-    Record,
     SegmentHeader,
-    SegmentScan,
-    SegmentWriter,
     is_being_written,
     list_segments,
     segment_name,
     segment_number,
 )
+from ataraxis_logger._formats.journal_reader import Damage, Record, SegmentScan
+from ataraxis_logger._formats.journal_writer import SegmentWriter
 from ataraxis_logger._formats.positions import Seen
 from ataraxis_shm._frame import frame_size
 from journal_helpers import SALT, FakeRing, frames_of, write_segment
@@ -56,7 +55,7 @@ def test_a_header_of_a_newer_version_is_refused_and_says_so() -> None:
     packed = bytearray(SegmentHeader(SALT).pack())
     packed[8] = 9
     copy = bytes(packed[:60])
-    newer = copy + journal.zlib.crc32(copy).to_bytes(4, "little")
+    newer = copy + zlib.crc32(copy).to_bytes(4, "little")
     with pytest.raises(LogFormatError, match=r"version 9.*reads version 1"):
         SegmentScan(newer * 2)
 
@@ -118,7 +117,7 @@ def test_a_refused_append_leaves_the_segment_as_it_was(tmp_path: Path, monkeypat
 
     frame = ring.frame(*ENTRIES[2])
     with monkeypatch.context() as patch:
-        patch.setattr(journal, "write_all", half)
+        patch.setattr(journal_writer, "write_all", half)
         with pytest.raises(OSError, match="no space"):
             writer.append_frames([memoryview(frame)], 1)
     assert entries_in(SegmentScan(writer.path.read_bytes())) == ENTRIES[:1]
@@ -139,7 +138,7 @@ def test_abandoning_after_a_refused_append_cuts_the_remains_off(
         os.write(descriptor, parts[0][:20])
         raise OSError(errno.ENOSPC, "no space left on device")
 
-    monkeypatch.setattr(journal, "write_all", half)
+    monkeypatch.setattr(journal_writer, "write_all", half)
     with pytest.raises(OSError, match="no space"):
         writer.append_frames([memoryview(FakeRing(7).frame(1, 2, b"x"))], 1)
     writer.abandon()
@@ -152,7 +151,7 @@ def test_a_segment_whose_header_cannot_be_written_is_not_left_behind(
     def refuse(_descriptor: int, _parts: list[memoryview]) -> None:
         raise OSError(errno.ENOSPC, "no space left on device")
 
-    monkeypatch.setattr(journal, "write_all", refuse)
+    monkeypatch.setattr(journal_writer, "write_all", refuse)
     with pytest.raises(OSError, match="no space"):
         SegmentWriter(tmp_path, SegmentHeader(SALT))
     assert list(tmp_path.iterdir()) == []

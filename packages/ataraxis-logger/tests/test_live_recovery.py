@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ataraxis_logger import DataLogger, LoggerStateError, LogNotFoundError, RecoveryReport, recover_logs
 from ataraxis_logger._entry import ENTRY_PREFIX
-from ataraxis_logger._formats.journal import list_segments
+from ataraxis_logger._formats.journal_layout import list_segments
 from ataraxis_logger._formats.npy import npy_header
 from ataraxis_logger._live.npy_store import PENDING_FOLDER, PROBE, pending_name
 from live_helpers import (

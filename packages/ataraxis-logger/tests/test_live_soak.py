@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from ataraxis_logger import DataLogger, LogPackage
-from ataraxis_logger._formats.journal import SegmentScan, list_segments
+from ataraxis_logger._formats.journal_layout import list_segments
+from ataraxis_logger._formats.journal_reader import SegmentScan
 from ataraxis_logger._formats.positions import Seen
 from live_helpers import STORAGES, assert_nothing_left
 

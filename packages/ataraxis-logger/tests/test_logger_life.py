@@ -397,7 +397,8 @@ def test_a_session_lives_as_long_as_its_queue(tmp_path):
 
 
 def test_sync_interval_leaves_sync_records(tmp_path):
-    from ataraxis_logger._formats.journal import SegmentScan, list_segments
+    from ataraxis_logger._formats.journal_layout import list_segments
+    from ataraxis_logger._formats.journal_reader import SegmentScan
 
     with DataLogger(tmp_path, storage="journal", sync_interval=0.05) as logger:
         put_numbered(logger.input_queue, 1, 20)

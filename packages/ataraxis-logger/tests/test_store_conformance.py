@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from ataraxis_logger._formats.journal import BODY_PREFIX
+from ataraxis_logger._formats.journal_layout import BODY_PREFIX
 from ataraxis_logger._live import npy_store
 from ataraxis_logger._live.claimed_ring import ClaimedRing, stored_count
 from ataraxis_logger._live.folder import Folder

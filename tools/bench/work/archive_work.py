@@ -176,7 +176,8 @@ def archive_files_published() -> Iterator[Work]:
 
 
 def _write_journal(folder: Path, count: int) -> None:
-    from ataraxis_logger._formats.journal import BODY_PREFIX, SegmentHeader, SegmentWriter
+    from ataraxis_logger._formats.journal_layout import BODY_PREFIX, SegmentHeader
+    from ataraxis_logger._formats.journal_writer import SegmentWriter
     from ataraxis_shm._frame import pack_frame
 
     writer = SegmentWriter(folder, SegmentHeader(5))

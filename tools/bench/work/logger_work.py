@@ -46,7 +46,8 @@ def _logger(storage: Literal["npy", "journal"], sent: int) -> Iterator[Any]:
 
 
 def _count_stored(folder: Path) -> int:
-    from ataraxis_logger._formats.journal import SegmentScan, list_segments
+    from ataraxis_logger._formats.journal_layout import list_segments
+    from ataraxis_logger._formats.journal_reader import SegmentScan
     from ataraxis_logger._formats.positions import Seen
 
     files = sum(entry.name.endswith(".npy") for entry in os.scandir(folder))

@@ -13,15 +13,8 @@ from ataraxis_logger._archive.ordering import RowSorter, empty_rows
 from ataraxis_logger._entry import is_onset
 from ataraxis_logger._errors import LogFormatError
 from ataraxis_logger._files import sync_folder
-from ataraxis_logger._formats.journal import (
-    RECORD_PAYLOAD,
-    WRITER_LOCK,
-    Damage,
-    SegmentScan,
-    frame_at,
-    is_being_written,
-    list_segments,
-)
+from ataraxis_logger._formats.journal_layout import RECORD_PAYLOAD, WRITER_LOCK, is_being_written, list_segments
+from ataraxis_logger._formats.journal_reader import Damage, SegmentScan, frame_at
 from ataraxis_logger._formats.positions import Seen
 from ataraxis_shm._registry import open_file
 

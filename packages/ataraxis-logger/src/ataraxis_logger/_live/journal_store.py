@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from ataraxis_logger._formats.journal import BODY_PREFIX, SegmentHeader, SegmentWriter
+from ataraxis_logger._formats.journal_layout import BODY_PREFIX, SegmentHeader
+from ataraxis_logger._formats.journal_writer import SegmentWriter
 from ataraxis_logger._live.claimed_ring import ClaimedRing
 from ataraxis_logger._live.places import require_identity
 from ataraxis_logger._live.session_page import SessionPage

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from ataraxis_logger._entry import ONSET_PAYLOAD, ONSET_TIME, is_onset
 from ataraxis_logger._errors import PackageTypeError
-from ataraxis_logger._formats.journal import BODY_PREFIX, FLAG_SPILLED
+from ataraxis_logger._formats.journal_layout import BODY_PREFIX, FLAG_SPILLED
 from ataraxis_logger._live.onsets import note_onset
 from ataraxis_logger._live.places import state_folders
 from ataraxis_logger._live.pressure import Pressure

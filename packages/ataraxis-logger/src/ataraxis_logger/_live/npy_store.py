@@ -27,7 +27,7 @@ from zlib import crc32
 from ataraxis_logger._entry import ENTRY_PREFIX, stem_of
 from ataraxis_logger._errors import LogFormatError
 from ataraxis_logger._files import write_all
-from ataraxis_logger._formats.journal import BODY_PREFIX
+from ataraxis_logger._formats.journal_layout import BODY_PREFIX
 from ataraxis_logger._formats.npy import SUFFIX, npy_header
 from ataraxis_logger._live.claimed_ring import ClaimedRing
 from ataraxis_logger._live.crew import Crew

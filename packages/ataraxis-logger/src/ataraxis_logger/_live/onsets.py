@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from ataraxis_logger._entry import ENTRY_PREFIX, ONSET_PAYLOAD, ONSET_TIME, is_onset, onset_payload, stem_of
 from ataraxis_logger._errors import LogFormatError, OnsetWarning
-from ataraxis_logger._formats.journal import SegmentScan, list_segments
+from ataraxis_logger._formats.journal_layout import list_segments
+from ataraxis_logger._formats.journal_reader import SegmentScan
 from ataraxis_logger._formats.npy import SUFFIX, entry_span
 from ataraxis_logger._live.session_page import ONSET_LOCK, SessionPage
 from ataraxis_shm._ring_layout import wait_until

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from ataraxis_logger._errors import LogFormatError, LoggerStateError, LogNotFoundError
-from ataraxis_logger._formats.journal import CONTROL_RING, Damage, SegmentScan, is_being_written, list_segments
+from ataraxis_logger._formats.journal_layout import CONTROL_RING, is_being_written, list_segments
+from ataraxis_logger._formats.journal_reader import Damage, SegmentScan
 from ataraxis_logger._formats.positions import Seen
 from ataraxis_logger._live.npy_store import PENDING_FOLDER
 from ataraxis_logger._live.owner import OwnedSession, SessionSettings

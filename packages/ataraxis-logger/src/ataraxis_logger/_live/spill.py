@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from ataraxis_logger._errors import LogFormatError
 from ataraxis_logger._files import write_all
-from ataraxis_logger._formats.journal import BODY_PREFIX, FLAG_SPILLED
+from ataraxis_logger._formats.journal_layout import BODY_PREFIX, FLAG_SPILLED
 from ataraxis_shm._registry import open_file
 from ataraxis_shm._system import discard, reserve
 
