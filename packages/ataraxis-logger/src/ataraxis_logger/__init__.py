@@ -4,10 +4,10 @@ Names are imported when they are first used (PEP 562): the keeper and the writer
 package costs next to nothing.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ataraxis_logger._version import __version__
+from ataraxis_shm._lazy import lazy_names
 
 if TYPE_CHECKING:
     from ataraxis_logger._archive.compress import (
@@ -144,15 +144,4 @@ __all__ = [
     "write_manifest",
 ]
 
-
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, globals(), _HOMES)

@@ -3,9 +3,9 @@
 Names are imported when they are first used (PEP 562), so that a process that only moves bytes never loads NumPy.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ataraxis_shm._lazy import lazy_names
 from ataraxis_shm._version import __version__
 
 if TYPE_CHECKING:
@@ -97,15 +97,4 @@ __all__ = [
     "scan_frames",
 ]
 
-
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, globals(), _HOMES)

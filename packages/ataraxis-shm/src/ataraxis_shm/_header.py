@@ -8,7 +8,7 @@ length (u32) and text (UTF-8 JSON) of what has no fixed size: name, datatype, sh
 """
 
 import json
-import secrets
+import os
 import struct
 import time
 import zlib
@@ -56,7 +56,8 @@ class Header:
         """Describes a segment that is about to be created."""
         end = _TEXT_START + _TEXT_LENGTH.size + len(_text(name, datatype, shape))
         start = -(-end // _ALIGNMENT) * _ALIGNMENT
-        return cls(name, datatype, shape, start, data_size, secrets.randbits(64), time.time_ns(), creator)
+        generation = int.from_bytes(os.urandom(8), "little")
+        return cls(name, datatype, shape, start, data_size, generation, time.time_ns(), creator)
 
     @property
     def file_size(self) -> int:

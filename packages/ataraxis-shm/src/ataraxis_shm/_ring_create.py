@@ -1,7 +1,6 @@
 """Making the file of a ring, so that nobody ever sees half of one."""
 
 import os
-import secrets
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +30,7 @@ def create_ring(path: Path, header: RingHeader) -> RingMemory:
 
 
 def _create_once(path: Path, header: RingHeader) -> RingMemory:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_TEMPORARY_SUFFIX}")
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}{_TEMPORARY_SUFFIX}")
     file = open_file(temporary, create=True)
     try:
         file.try_lock_byte(PRODUCER_LOCK)

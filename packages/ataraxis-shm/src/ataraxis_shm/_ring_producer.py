@@ -1,7 +1,6 @@
 """The writing end of a ring."""
 
 import os
-import secrets
 import sys
 import time
 import weakref
@@ -146,7 +145,7 @@ class RingProducer:
         header = RingHeader(
             salt=salt,
             capacity=-(-capacity // CAPACITY_STEP) * CAPACITY_STEP,
-            ring_id=secrets.randbits(64) or 1,
+            ring_id=int.from_bytes(os.urandom(8), "little") or 1,
             created=time.time_ns() // 1000,
             process=os.getpid(),
         )

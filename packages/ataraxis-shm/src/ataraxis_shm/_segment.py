@@ -8,7 +8,6 @@ in use is removed by whoever comes across it. Publishing, finding and removing h
 import errno
 import hashlib
 import os
-import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -72,7 +71,7 @@ def create_segment(header: Header, fill: Callable[[memoryview], None], *, exist_
     with folder_lock(folder):
         sweep(folder)
         _check_name_is_free(header.name, exist_ok=exist_ok)
-        file = open_file(folder / f".{secrets.token_hex(8)}{_NEW_SUFFIX}", create=True)
+        file = open_file(folder / f".{os.urandom(8).hex()}{_NEW_SUFFIX}", create=True)
         file.join_users()
     # Without the lock of the folder: reserving and filling gigabytes takes a while.
     try:

@@ -11,7 +11,6 @@ if sys.platform == "win32":  # pragma: no cover (no other system can run it; myp
     import errno
     import msvcrt
     import os
-    import secrets
     import shutil
     import time
     from collections.abc import Iterator
@@ -124,4 +123,4 @@ if sys.platform == "win32":  # pragma: no cover (no other system can run it; myp
         try:
             path.unlink(missing_ok=True)
         except PermissionError:
-            path.replace(path.with_name(f"{path.name}.{secrets.token_hex(4)}{_MOVED}"))
+            path.replace(path.with_name(f"{path.name}.{os.urandom(4).hex()}{_MOVED}"))
