@@ -73,12 +73,7 @@ class Limit(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class AtMost:
-    """Our value is at most `bound` times the other's; with `value` and without `versus`, at most `bound` itself.
-
-    `AtMost(3)`: at most three times the floor's time per item. `AtMost(3e-6, value="median")`: at most 3 µs.
-    """
-
+class _Bound:
     bound: float
     versus: str | None = None
     value: str = TIME
@@ -87,6 +82,15 @@ class AtMost:
         """Lets a bound on the time per item mean a ratio to the floor."""
         if self.versus is None and self.value == TIME:
             object.__setattr__(self, "versus", FLOOR)
+
+
+class AtMost(_Bound):
+    """Our value is at most `bound` times the other's; with `value` and without `versus`, at most `bound` itself.
+
+    `AtMost(3)`: at most three times the floor's time per item. `AtMost(3e-6, value="median")`: at most 3 µs.
+    """
+
+    __slots__ = ()
 
     @property
     def kind(self) -> str:
@@ -102,22 +106,14 @@ class AtMost:
         return self.bound / measured if measured > 0 else float("inf")
 
 
-@dataclass(frozen=True, slots=True)
-class AtLeast:
+class AtLeast(_Bound):
     """Our speed is at least `bound` times the other's.
 
     `AtLeast(0.6)`: at least 60 % of the floor's speed. `AtLeast(120, versus="published")`: 120 times as fast as that
     peer. For a named value, more is better: `AtLeast(1e6, value="records_per_s")`.
     """
 
-    bound: float
-    versus: str | None = None
-    value: str = TIME
-
-    def __post_init__(self) -> None:
-        """Lets a bound on the speed mean a ratio to the floor."""
-        if self.versus is None and self.value == TIME:
-            object.__setattr__(self, "versus", FLOOR)
+    __slots__ = ()
 
     @property
     def kind(self) -> str:

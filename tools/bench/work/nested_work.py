@@ -10,6 +10,7 @@ in plain Python that does the same for a path that is data: a loop over its keys
 from __future__ import annotations
 
 import random
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -437,77 +438,51 @@ def _published_editors(data: dict[str, Any]) -> Editors:
     )
 
 
-def _published_whole(width: int, method: str, *arguments: Any, **options: Any) -> Workload:
-    """A method of the published class that goes through everything."""
+def _peer_whole(
+    width: int, open_data: Callable[[dict[str, Any]], Callable[[], Any]], least: int | None = None
+) -> Workload:
+    """Calls what `open_data` returns, which goes through the whole dictionary; it gives at least so many results."""
 
     def workload() -> Iterator[Work]:
+        call = open_data(_make_data(width))
+        yield Work(call, items=width**_DEPTH)
+        _require(holds=least is None or len(call()) >= least)
+
+    return workload
+
+
+def _published_method(method: str, *arguments: Any, **options: Any) -> Callable[[dict[str, Any]], Callable[[], Any]]:
+    def open_data(data: dict[str, Any]) -> Callable[[], Any]:
         published: Any = import_module("ataraxis_data_structures").NestedDictionary
 
-        nested = published(_make_data(width))
-        yield Work(lambda: getattr(nested, method)(*arguments, **options), items=width**_DEPTH)
+        return partial(getattr(published(data), method), *arguments, **options)
 
-    return workload
-
-
-def _published_construct(width: int) -> Workload:
-    def workload() -> Iterator[Work]:
-        published: Any = import_module("ataraxis_data_structures").NestedDictionary
-
-        data = _make_data(width)
-        yield Work(lambda: published(data), items=width**_DEPTH)
-
-    return workload
+    return open_data
 
 
-def _benedict_all_paths(width: int) -> Workload:
-    def workload() -> Iterator[Work]:
-        benedict: Any = import_module("benedict").benedict
-
-        opened = benedict(_make_data(width))
-        yield Work(opened.keypaths, items=width**_DEPTH)
-        _require(holds=len(opened.keypaths()) >= width**_DEPTH)
-
-    return workload
+def _published_construct(data: dict[str, Any]) -> Callable[[], Any]:
+    return partial(import_module("ataraxis_data_structures").NestedDictionary, data)
 
 
-def _dpath_all_paths(width: int) -> Workload:
-    def workload() -> Iterator[Work]:
-        dpath: Any = import_module("dpath")
-
-        data = _make_data(width)
-
-        def call() -> list[Any]:
-            return [path for path, _ in dpath.search(data, "/".join("*" * _DEPTH), yielded=True)]
-
-        yield Work(call, items=width**_DEPTH)
-        _require(holds=len(call()) == width**_DEPTH)
-
-    return workload
+def _benedict_construct(data: dict[str, Any]) -> Callable[[], Any]:
+    return partial(import_module("benedict").benedict, data)
 
 
-def _dpath_find(width: int) -> Workload:
-    def workload() -> Iterator[Work]:
-        dpath: Any = import_module("dpath")
-
-        data = _make_data(width)
-
-        def call() -> list[Any]:
-            return list(dpath.search(data, f"**/{_NEEDLE}", yielded=True))
-
-        yield Work(call, items=width**_DEPTH)
-        _require(holds=len(call()) == 1)
-
-    return workload
+def _benedict_all_paths(data: dict[str, Any]) -> Callable[[], Any]:
+    all_paths: Callable[[], Any] = import_module("benedict").benedict(data).keypaths
+    return all_paths
 
 
-def _benedict_construct(width: int) -> Workload:
-    def workload() -> Iterator[Work]:
-        benedict: Any = import_module("benedict").benedict
+def _dpath_all_paths(data: dict[str, Any]) -> Callable[[], Any]:
+    dpath: Any = import_module("dpath")
 
-        data = _make_data(width)
-        yield Work(lambda: benedict(data), items=width**_DEPTH)
+    return lambda: [path for path, _ in dpath.search(data, "/".join("*" * _DEPTH), yielded=True)]
 
-    return workload
+
+def _dpath_find(data: dict[str, Any]) -> Callable[[], Any]:
+    dpath: Any = import_module("dpath")
+
+    return lambda: list(dpath.search(data, f"**/{_NEEDLE}", yielded=True))
 
 
 # ------------------------------------------------------------------------------------------- the workloads, by name
@@ -526,8 +501,8 @@ def _workloads() -> dict[str, Workload]:
             named[f"write_delete_{of}_floor"] = _write_delete_floor(width, text=text)
             named[f"all_paths_{of}"] = _all_paths(width, text=text)
             named[f"all_paths_{of}_floor"] = _all_paths_floor(width, text=text)
-            named[f"all_paths_{of}_published"] = _published_whole(
-                width, "extract_nested_variable_paths", return_raw=not text
+            named[f"all_paths_{of}_published"] = _peer_whole(
+                width, _published_method("extract_nested_variable_paths", return_raw=not text)
             )
             for peer, reader, editors in (
                 ("dpath", _dpath_reader, _dpath_editors),
@@ -541,19 +516,19 @@ def _workloads() -> dict[str, Workload]:
                 named[f"write_{of}_{peer}"] = _peer_edits(width, editors, text=text, delete=False, items=few)
                 named[f"write_delete_{of}_{peer}"] = _peer_edits(width, editors, text=text, delete=True, items=few)
         named[f"read_index_{size}"] = _read_index(width)
-        named[f"all_paths_{size}_benedict"] = _benedict_all_paths(width)
-        named[f"all_paths_{size}_dpath"] = _dpath_all_paths(width)
+        named[f"all_paths_{size}_benedict"] = _peer_whole(width, _benedict_all_paths, width**_DEPTH)
+        named[f"all_paths_{size}_dpath"] = _peer_whole(width, _dpath_all_paths, width**_DEPTH)
         for often, target in (("once", _NEEDLE), ("everywhere", "key2")):
             named[f"find_{often}_{size}"] = _find(width, target)
             named[f"find_{often}_{size}_floor"] = _find_floor(width, target)
-            named[f"find_{often}_{size}_published"] = _published_whole(
-                width, "find_nested_variable_path", target, return_raw=True
+            named[f"find_{often}_{size}_published"] = _peer_whole(
+                width, _published_method("find_nested_variable_path", target, return_raw=True)
             )
-        named[f"find_once_{size}_dpath"] = _dpath_find(width)
+        named[f"find_once_{size}_dpath"] = _peer_whole(width, _dpath_find, 1)
         named[f"construct_{size}"] = _construct(width)
         named[f"construct_{size}_floor"] = _construct_floor(width)
-        named[f"construct_{size}_published"] = _published_construct(width)
-        named[f"construct_{size}_benedict"] = _benedict_construct(width)
+        named[f"construct_{size}_published"] = _peer_whole(width, _published_construct)
+        named[f"construct_{size}_benedict"] = _peer_whole(width, _benedict_construct)
     return named
 
 
