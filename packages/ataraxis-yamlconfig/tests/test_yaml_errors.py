@@ -51,8 +51,8 @@ def load_error(tmp_path, content, kind, **options):
 DOCUMENT_ERRORS = {
     "empty": ("", "FILE:1:1: expected the fields of Camera as a mapping, found nothing"),
     "comment only": ("# nothing\n", "FILE:1:1: expected the fields of Camera as a mapping, found nothing"),
-    "list": ("- 1\n", "FILE:1:1: expected the fields of Camera as a mapping, found a list at its top"),
-    "text": ("hello", "FILE:1:1: expected the fields of Camera as a mapping, found a str at its top"),
+    "list": ("- 1\n", "FILE:1:1: expected the fields of Camera as a mapping, found one list value"),
+    "text": ("hello", "FILE:1:1: expected the fields of Camera as a mapping, found one str value"),
     "syntax": ("rate: 1\nlens: [1\n", "FILE:3:1: "),
     "tab": ("rate:\n\tfocus: 1", "FILE:2:1: "),
     "duplicate key": ("rate: 1\nrate: 2", "FILE:2:1: the key 'rate' stands here for the second time"),

@@ -79,7 +79,7 @@ def loaded(cls: type[_Config], text: str, source: str, file_path: Path | None, *
     codec = _class_codec(cls)
     tree = read_document(text, source)
     if type(tree) is not dict:
-        found = "nothing" if tree is None else f"a {type(tree).__name__} at its top"
+        found = "nothing" if tree is None else f"one {type(tree).__name__} value"
         raise YamlDocumentError(f"{source}:1:1: expected the fields of {cls.__qualname__} as a mapping, found {found}")
 
     def where(path: list[Any]) -> str:
