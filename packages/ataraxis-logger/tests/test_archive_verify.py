@@ -38,6 +38,28 @@ def test_a_flipped_bit_in_an_archive_is_named(tmp_path: Path) -> None:
         assert "CRC" in str(report.damaged[0])
 
 
+@pytest.mark.parametrize("compress", [False, True])
+def test_a_flipped_bit_in_what_only_other_readers_use_is_named(compress: bool, tmp_path: Path) -> None:
+    """The local headers repeat the directory; our reader needs one of them, NumPy compares their names."""
+    write_npy(tmp_path, ENTRIES)
+    compress_npy_logs(tmp_path, remove_sources=True, compress=compress)
+    path = tmp_path / "1_log.npz"
+    whole = path.read_bytes()
+    key = f"001_{17:020d}"
+    name = whole.index(key.encode())
+    # From the version to the last letter of the name, and the name in the directory.
+    places = [*range(name - 26, name + len(key) + 4), whole.rindex(key.encode()) + 26]
+    for place in places:
+        data = bytearray(whole)
+        data[place] ^= 0x10
+        path.write_bytes(data)
+        report = verify_log(path)
+        assert [problem.path for problem in report.damaged or report.foreign] == [path], place - name
+        assert report.entries == {1: 50}
+    path.write_bytes(whole)
+    assert verify_log(path).intact
+
+
 def test_a_truncated_archive_and_its_last_entry_are_named(tmp_path: Path) -> None:
     write_npy(tmp_path, ENTRIES)
     compress_npy_logs(tmp_path, remove_sources=True, compress=False)

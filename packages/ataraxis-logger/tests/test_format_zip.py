@@ -286,3 +286,42 @@ def test_a_lying_zip64_field_makes_the_entry_unreadable(tmp_path: Path) -> None:
     entries, errors = survivors(NpzLog(tmp_path / "lie.npz"))
     assert entries == [(1, 2, b"second")]
     assert len(errors) == 1
+
+
+def with_wide_sizes(data: bytes, whole: int) -> bytes:
+    """Returns an archive in whose directory the first entry has a zip64 field with another size."""
+    directory = zip_reader.find_directory(memoryview(data))
+    assert directory is not None
+    record, end = bytearray(data[directory.start : directory.stop]), bytearray(data[directory.stop :])
+    struct.pack_into("<I", record, 24, zip_layout.LIMIT_32)
+    struct.pack_into("<H", record, 30, 12)
+    name_end = zip_layout.CENTRAL.itemsize + 28
+    struct.pack_into("<I", end, 12, len(record) + 12)
+    extra = struct.pack("<HHQ", zip_layout.EXTRA64_ID, 8, whole)
+    return data[: directory.start] + bytes(record[:name_end]) + extra + bytes(record[name_end:]) + bytes(end)
+
+
+@pytest.mark.parametrize("whole", [1 << 40, 2**63 - 1, 2**63, 2**64 - 1])
+@pytest.mark.parametrize("compress", [False, True])
+def test_a_size_that_no_memory_holds_is_damage_and_not_allocated(compress: bool, whole: int, tmp_path: Path) -> None:
+    data = archive_bytes([bytes(200), b"second"], compress=compress)
+    (tmp_path / "lie.npz").write_bytes(with_wide_sizes(data, whole))
+    log = NpzLog(tmp_path / "lie.npz")
+    assert log.problems == []
+    entries, errors = survivors(log)
+    assert entries == [(1, 2, b"second")]
+    assert [error.key for error in errors] == [f"001_{1:020d}"]
+
+
+def test_headers_of_healthy_archives_do_not_contradict_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "healthy.npz"
+    for compressed in (False, True):
+        write_npz(path, [(1, 5, b"payload"), (1, 5, b"again")], compressed=compressed)
+        assert list(NpzLog(path).contradictions(1)) == []
+    # As beyond 4 GiB, where the directory needs zip64 and the local header does not.
+    monkeypatch.setattr(zip_layout, "LIMIT_32", 200)
+    path.write_bytes(archive_bytes([b"first", b"second", b"third"], compress=False))
+    assert NpzLog(path).count(1) == 3
+    assert list(NpzLog(path).contradictions(1)) == []

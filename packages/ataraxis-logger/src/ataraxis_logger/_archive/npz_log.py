@@ -17,6 +17,7 @@ from ataraxis_logger._entry import ENTRY_PREFIX, ONSET_PAYLOAD, ONSET_TIME, STEM
 from ataraxis_logger._errors import DamagedEntryError
 from ataraxis_logger._files import sync_folder
 from ataraxis_logger._formats import zip_reader
+from ataraxis_logger._formats.deflate import MOST_EXPANDED
 from ataraxis_logger._formats.npy import HEADER_SIZE, SUFFIX, entry_span, npy_header
 from ataraxis_logger._formats.zip_layout import STORED
 from ataraxis_logger._formats.zip_reader import Members
@@ -72,6 +73,18 @@ class NpzLog(IndexedLog):
             names += self._members(rows).names(self._view)
             self._file.touched(_RECORD * len(rows))
         return [name.removesuffix(SUFFIX) for name in names]
+
+    def contradictions(self, source: int) -> Iterator[Problem]:
+        """Yields the entries, readable or not, of which the directory and their own headers say different things."""
+        for start in range(0, self.count(source), _AT_ONCE):
+            rows = self._table.read(source, start, min(start + _AT_ONCE, self.count(source)))
+            if rows["file"][0] == _FROM_HEADERS:
+                return
+            differ = zip_reader.contradicting(self._data, np.ascontiguousarray(rows["offset"]))
+            for name in self._members(rows[differ]).names(self._view):
+                reason = "the central directory and its local header contradict each other; NumPy may refuse it"
+                yield Problem(self.path, reason, name.removesuffix(SUFFIX))
+            self._file.touched((_RECORD + PAGE) * len(rows))
 
     def remove(self, sources: Collection[int], spare: Collection[str] = ()) -> list[Problem]:
         """Removes the archive when all its sources are given and its name is not spared."""
@@ -239,9 +252,11 @@ class NpzLog(IndexedLog):
 def _usual_payload(data: memoryview, prefix: bytes, whole: int, crc: int, method: int) -> bytes | None:
     """Returns the payload of a small entry that is just as we, or NumPy, would have written it.
 
-    None for any other, and for damaged ones: the long way reads it, or says what is wrong. A small deflated entry
-    cannot become a large one: the format expands no more than 1,032 times.
+    None for any other, and for damaged ones: the long way reads it, or says what is wrong.
     """
+    # What the directory promises is taken from memory in advance, so it must be possible.
+    if whole > MOST_EXPANDED * len(data):
+        return None
     try:
         file = bytes(data) if method == STORED else zlib.decompress(data, -zlib.MAX_WBITS, whole)
     except zlib.error:

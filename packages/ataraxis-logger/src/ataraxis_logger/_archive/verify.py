@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ataraxis_logger._archive.folder_log import FolderLog, open_log
 from ataraxis_logger._archive.log import Log, Problem
+from ataraxis_logger._archive.npz_log import NpzLog
 from ataraxis_logger._archive.onset import onsets_of
 
 
@@ -36,6 +37,8 @@ class VerifyReport:
 
 def verify_log(path: Path | str, progress: Callable[[int], None] | None = None) -> VerifyReport:
     """Reads every entry of an archive or a log folder and checks it against its checksum and its name.
+
+    Of archives it also compares the central directory with the entries' own headers, which repeat it.
 
     Takes time linear in the size of the log, and bounded memory.
 
@@ -72,9 +75,12 @@ def verify_log(path: Path | str, progress: Callable[[int], None] | None = None) 
 
 def _read_through(log: Log, report: VerifyReport, progress: Callable[[int], None] | None) -> None:
     for source in log.sources():
+        damaged = []
         for block in log.read(source):
-            report.damaged += [
-                Problem(error.path or log.path, str(error), error.key) for error in block.damaged.values()
-            ]
+            damaged += [Problem(error.path or log.path, str(error), error.key) for error in block.damaged.values()]
             if progress is not None:
                 progress(len(block.payloads))
+        if isinstance(log, NpzLog):
+            known = {problem.key for problem in damaged}
+            damaged += [problem for problem in log.contradictions(source) if problem.key not in known]
+        report.damaged += damaged

@@ -27,6 +27,9 @@ _SMALL_WINDOW: Final = -12
 _SMALL_MEMORY: Final = 4
 _CHUNK: Final = 1 << 20
 
+MOST_EXPANDED: Final = 1032
+"""No deflate stream holds more than this many times its own size: 258 bytes take at least two bits."""
+
 
 def _deflate_with_zlib(data: bytes) -> bytes:
     if len(data) <= _SMALL:
@@ -71,11 +74,15 @@ def inflate(data: bytes | memoryview, size: int) -> bytes:
 
     Args:
         data: the stream.
-        size: how many bytes come out of it; the memory taken is bounded by this whatever the stream holds.
+        size: how many bytes come out of it; the memory taken is bounded by this, and by what a stream of its length can
+            hold at most, whatever the stream holds.
 
     Raises:
         ValueError: the stream is damaged, or holds more or fewer bytes.
     """
+    # A directory that lies may promise more than there is memory, or than C can count.
+    if size > MOST_EXPANDED * len(data):
+        raise ValueError(f"a deflate stream of {len(data)} bytes cannot hold the {size} that the directory promises")
     engine = zlib.decompressobj(_RAW)
     try:
         # One byte more than expected, so that a stream that holds more is noticed.

@@ -262,6 +262,36 @@ def data_starts(data: "NDArray[np.uint8]", members: Members) -> "NDArray[np.int6
     return np.where(there, starts, 0).astype(np.int64) - np.where(there, 0, 1)
 
 
+def contradicting(data: "NDArray[np.uint8]", places: "NDArray[np.uint64]") -> "NDArray[np.bool_]":
+    """Tells of which entries the central directory and the local header say different things.
+
+    Either alone is enough to read an entry, so this is damage that has done no harm yet; but other readers (`zipfile`,
+    and so `numpy.load`) refuse some of these entries.
+
+    Args:
+        data: the archive.
+        places: the offsets of central directory records.
+    """
+    directory = central_members(data, places)
+    offsets = np.minimum(directory.offset, np.uint64(len(data)))
+    central, local = _gather(data, places, layout.CENTRAL), _gather(data, offsets, layout.LOCAL)
+    own = local_members(data, offsets)
+    differ: NDArray[np.bool_] = local["magic"] != _LOCAL_MAGIC
+    for field in ("flags", "method", "time", "date", "name"):
+        differ |= central[field] != local[field]
+    # Only the directory's record needs zip64 for an entry that lies beyond 4 GiB.
+    differ |= (central["version"] != local["version"]) & (central["version"] != layout.VERSION_64)
+    # A writer that could not seek has put sizes and CRC behind the data.
+    here = (local["flags"] & layout.FLAG_SIZES_BEHIND) == 0
+    for field in ("stored", "whole", "crc"):
+        differ |= here & (getattr(directory, field) != getattr(own, field))
+    view = data.data
+    names = zip(directory.name.tolist(), own.name.tolist(), directory.name_size.tolist(), strict=True)
+    renamed = [view[first : first + size] != view[second : second + size] for first, second, size in names]
+    differ |= np.array(renamed, dtype=np.bool_)
+    return differ
+
+
 def content(data: memoryview, whole: int, crc: int, method: int) -> bytes | memoryview:
     """Returns an entry's `.npy` file: the data themselves when it is stored, bytes when it was deflated.
 
