@@ -74,3 +74,10 @@ def test_a_header_that_numpy_would_not_write_is_refused(description: bytes) -> N
 def test_an_unknown_format_version_is_refused() -> None:
     with pytest.raises(ValueError, match="version 9"):
         parse_npy(b"\x93NUMPY\x09\x00" + bytes(20))
+
+
+def test_a_header_too_long_for_pythons_parser_is_refused() -> None:
+    description = b"{'descr': '|u1', 'fortran_order': False, 'shape': (" + b"-" * 1_000_000 + b"1,)}"
+    data = b"\x93NUMPY\x02\x00" + len(description).to_bytes(4, "little") + description + b"x"
+    with pytest.raises(ValueError, match="is too long for an array of bytes"):
+        parse_npy(data)

@@ -31,19 +31,20 @@ class FolderLog:
         self.path = folder
         self._files = NpyLog(folder)
         self._journal = JournalLog(folder, growing=True)
-        self._archives = {source: NpzLog(path) for source, path in archives_in(folder)}
+        # Last, so that what an archiver moves from files and segments into archives meanwhile is met at least once.
+        self._archives, self._unreadable = _open_archives(folder)
         self._parts: dict[int, Log] = {}
 
     @property
     def problems(self) -> list[Problem]:
         """What was met that is not part of the log."""
-        return [problem for part in self._all() for problem in part.problems]
+        return [*self._unreadable, *(problem for part in self._all() for problem in part.problems)]
 
     @property
     def kinds(self) -> dict[str, Log]:
         """The logs this one is made of, by a name for people, as far as they hold anything."""
         logs: dict[str, Log] = {"npy files": self._files, "journal": self._journal}
-        logs |= {log.path.name: log for log in self._archives.values()}
+        logs |= {log.path.name: log for log in self._archives}
         return {name: log for name, log in logs.items() if log.sources()}
 
     def sources(self) -> tuple[int, ...]:
@@ -81,19 +82,34 @@ class FolderLog:
             part.close()
 
     def _all(self) -> list[Log]:
-        return [self._files, self._journal, *self._archives.values()]
+        return [self._files, self._journal, *self._archives]
 
     def _of(self, source: int) -> Log:
         if source not in self._parts:
-            later = [log for log in (self._files, self._journal) if log.count(source)]
-            archive = self._archives.get(source)
-            if archive is None and len(later) == 1:
-                self._parts[source] = later[0]
-            elif archive is not None and not later:
-                self._parts[source] = archive
-            else:
-                self._parts[source] = UnionLog(source, archive, later or [self._files])
+            self._parts[source] = self._union(source)
         return self._parts[source]
+
+    def _union(self, source: int) -> Log:
+        later: list[Log] = [log for log in (self._files, self._journal) if log.count(source)]
+        archive: Log | None = None
+        # Usually there is one; but an archive that was renamed by hand still holds what it holds.
+        for log in self._archives:
+            if log.count(source):
+                archive = log if archive is None else UnionLog(source, archive, [log])
+        if archive is None:
+            return later[0] if len(later) == 1 else UnionLog(source, None, later or [self._files])
+        return UnionLog(source, archive, later) if later else archive
+
+
+def _open_archives(folder: Path) -> tuple[list[NpzLog], list[Problem]]:
+    """Opens the archives in a folder; returns them, and what has an archive's name and cannot be opened."""
+    archives, problems = [], []
+    for _, path in archives_in(folder):
+        try:
+            archives.append(NpzLog(path))
+        except OSError as error:
+            problems.append(Problem(path, f"it cannot be opened ({error.strerror})", is_foreign=not path.is_file()))
+    return archives, problems
 
 
 def open_log(path: Path) -> Log:

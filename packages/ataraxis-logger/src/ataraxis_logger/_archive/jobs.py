@@ -1,5 +1,6 @@
 """One source's archive: a job that can run anywhere the folder can be reached."""
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -82,7 +83,9 @@ def archive_source(job: ArchiveJob, progress: Progress | None = None) -> SourceR
 
 
 def _archive(job: ArchiveJob, report: SourceReport, stack: ExitStack, progress: Progress) -> None:
-    existing = _existing_archive(report.path, job.source, stack)
+    for part in job.later:
+        stack.callback(part.close)
+    existing = _existing_archive(report.path, job.source, job.scratch, stack)
     log: Log
     if existing is None and len(job.later) == 1:
         log, report.added = job.later[0], job.later[0].count(job.source)
@@ -106,15 +109,16 @@ def _archive(job: ArchiveJob, report: SourceReport, stack: ExitStack, progress: 
         writer.close()
         file.flush()
         if job.verify:
-            verify_against(Path(file.name), job.source, log)
+            verify_against(Path(file.name), job.source, log, job.scratch)
     report.entries = writer.count
     report.added -= len(report.problems)
 
 
-def _existing_archive(path: Path, source: int, stack: ExitStack) -> NpzLog | None:
-    if not path.exists():
+def _existing_archive(path: Path, source: int, scratch: Path, stack: ExitStack) -> NpzLog | None:
+    # A link that leads nowhere may lead to an archive on a drive that is not mounted: opening it fails.
+    if not os.path.lexists(path):
         return None
-    archive = stack.enter_context(closing(NpzLog(path)))
+    archive = stack.enter_context(closing(NpzLog(path, RowSorter(scratch))))
     if archive.problems or set(archive.sources()) - {source}:
         reason = archive.problems[0].reason if archive.problems else "it holds entries of other sources"
         raise ArchiveError(

@@ -36,16 +36,18 @@ class JournalLog(IndexedLog):
         growing: also read segments that a writer may still append to, as far as they go.
 
     Raises:
-        OSError: the folder cannot be listed, or a segment cannot be opened.
+        OSError: the folder cannot be listed.
     """
 
     def __init__(self, folder: Path, sorter: RowSorter | None = None, *, growing: bool = False) -> None:
-        paths = list_segments(folder)
+        named = list_segments(folder)
+        paths = [path for path in named if path.is_file()]
+        foreign = [Problem(path, "it is not a file", is_foreign=True) for path in named if path not in paths]
         self._segments = paths if growing else [path for path in paths if not _is_growing(path)]
         self._maps: dict[int, MappedFile] = {}
         self._touched = 0
         index = _Index(self._segments, sorter or RowSorter())
-        super().__init__(folder, index.sorter.finish(), index.problems())
+        super().__init__(folder, index.sorter.finish(), index.problems() + foreign)
         self._held = index.held
         self._damaged = {problem.path.name for problem in self.problems}
 
@@ -129,10 +131,13 @@ class _Index:
         path = self._segments[number]
         if len(self.held) <= number:
             self.held.append(frozenset())
-        mapped = MappedFile(path)
         try:
+            mapped = MappedFile(path)
             scan = SegmentScan(mapped.view, self._salts if with_neighbours else ())
-        except LogFormatError as error:
+        except FileNotFoundError:
+            # Archived and removed since the folder was listed. Archives are looked for later than segments.
+            return True
+        except (OSError, LogFormatError) as error:
             self._damage.append((path, str(error), None))
             return True
         if scan.header is None and not with_neighbours:
@@ -179,9 +184,12 @@ class _Index:
         self.sorter.add(rows)
 
     def _note_damage(self, path: Path, damage: Damage, mapped: MappedFile) -> None:
+        at_end = damage.stop == mapped.size
+        if at_end and _is_growing(path):
+            return  # the record that is being written at this moment
         begun = frame_at(mapped.view, damage.start)
         where = f"bytes {damage.start} to {damage.stop} hold no intact record"
-        self._damage.append((path, where, begun if damage.stop == mapped.size else None))
+        self._damage.append((path, where, begun if at_end else None))
 
     def problems(self) -> list[Problem]:
         """Returns the damage that may have cost a record.
@@ -198,7 +206,8 @@ class _Index:
 
 def _is_growing(path: Path) -> bool:
     try:
-        return is_being_written(path)
+        # A link to a segment (a session that was moved) is as good as the segment; the lock is on what it leads to.
+        return is_being_written(path.resolve())
     except PermissionError:
         # A journal that cannot be written to has no writer (a read-only copy).
         return False
@@ -211,7 +220,7 @@ def _is_growing(path: Path) -> bool:
 def _remove_segment(path: Path) -> bool:
     """Removes a segment unless a writer holds it; one that is gone already counts as removed."""
     try:
-        with open_file(path) as file:
+        with open_file(path.resolve()) as file:
             if not file.try_lock_byte(WRITER_LOCK):
                 return False
             path.unlink(missing_ok=True)

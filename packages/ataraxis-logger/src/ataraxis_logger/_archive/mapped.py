@@ -1,7 +1,9 @@
 """Files mapped for reading, whose pages do not pile up in the process."""
 
+import errno
 import mmap
 import os
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PAGE: Final = 4096
+# Without O_NONBLOCK, opening a named pipe would wait for somebody at its other end.
+READ_FLAGS: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _KEPT: Final = 8 << 20
 
 
@@ -22,15 +26,18 @@ class MappedFile:
         path: the file.
 
     Raises:
-        OSError: it cannot be opened.
+        OSError: it cannot be opened, or is not a regular file.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._touched = 0
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        descriptor = os.open(path, READ_FLAGS)
         try:
-            self.size = os.fstat(descriptor).st_size
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, "Not a regular file", os.fspath(path))
+            self.size = status.st_size
             # An empty file cannot be mapped.
             self._map = mmap.mmap(descriptor, self.size, access=mmap.ACCESS_READ) if self.size else None
         finally:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ataraxis_logger._archive.log import BLOCK_BYTES, IndexedLog, Loaded, Payload, Problem
-from ataraxis_logger._archive.mapped import MappedFile
+from ataraxis_logger._archive.mapped import READ_FLAGS, MappedFile
 from ataraxis_logger._archive.ordering import RowSorter, empty_rows
 from ataraxis_logger._archive.stems import make_prefixes, make_stems, parse_stems, stem_matrix
 from ataraxis_logger._entry import ENTRY_PREFIX, ONSET_PAYLOAD, ONSET_TIME, STEM_LENGTH, parse_stem, stem_of
@@ -20,7 +20,6 @@ from ataraxis_logger._formats.npy import HEADER_SIZE, SUFFIX, entry_span
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_READ_FLAGS: Final = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _SUFFIX: Final = SUFFIX.encode()
 _FIRST_READ: Final = 1 << 16
 _MAPPED_FROM: Final = 16 << 20
@@ -91,7 +90,7 @@ class NpyLog(IndexedLog):
     def _content(self, path: bytes) -> Payload:
         if not self._mapped_from:
             return MappedFile(Path(os.fsdecode(path))).view
-        descriptor = os.open(path, _READ_FLAGS)
+        descriptor = os.open(path, READ_FLAGS)
         try:
             # One read is enough for nearly every entry; asking for the size first would cost a third more.
             data = os.read(descriptor, _FIRST_READ)
@@ -165,7 +164,8 @@ def _onsets_first(folder: Path, rows: "NDArray[np.void]") -> "NDArray[np.void]":
     for number in np.flatnonzero(rows["time"] == ONSET_TIME).tolist():
         row = rows[number]
         path = folder / (stem_of(int(row["source"]), ONSET_TIME, int(row["order"])) + SUFFIX)
-        with suppress(FileNotFoundError):
+        # What cannot be looked at (gone, a link in a circle) is named when it is read.
+        with suppress(OSError):
             row["group"] = path.stat().st_size != _ONSET_FILE_SIZE
     return rows
 

@@ -145,6 +145,10 @@ class RowSorter:
         self._spool: IO[bytes] | None = None
         self._lengths: list[int] = []
 
+    def another(self) -> "RowSorter":
+        """Returns an empty one that works in the same place and manner."""
+        return RowSorter(self._folder, named=self._named, run=self._run)
+
     def add(self, rows: "NDArray[np.void]") -> None:
         """Takes a block of rows."""
         self._waiting.append(rows)

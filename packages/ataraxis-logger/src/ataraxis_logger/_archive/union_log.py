@@ -35,21 +35,22 @@ class UnionLog(IndexedLog):
     def __init__(self, source: int, archive: Log | None, later: Sequence[Log], sorter: RowSorter | None = None) -> None:
         self._source = source
         self._parts: list[Log] = [*([] if archive is None else [archive]), *later]
-        table = _merge(source, self._parts, sorter or RowSorter())
+        sorter = sorter or RowSorter()
+        table = _merge(source, self._parts, sorter)
         self.added = sum(part.count(source) for part in later)
         if archive is not None and archive.count(source) and self.added:
-            table, self.added = self._without_repeats(table)
+            table, self.added = self._without_repeats(table, sorter.another())
         problems = [problem for part in self._parts for problem in part.problems]
         super().__init__(self._parts[0].path, table, problems)
 
-    def _without_repeats(self, table: RowTable) -> tuple[RowTable, int]:
+    def _without_repeats(self, table: RowTable, kept: RowSorter) -> tuple[RowTable, int]:
         """Returns the rows without what the archive already has, and how many of them are new."""
-        kept = RowSorter()
         added = 0
         for rows in _whole_times(table, self._source):
             fresh = rows[~self._repeats(rows)]
             added += int(np.count_nonzero(fresh["file"]))
             kept.add(fresh)
+        table.close()
         return kept.finish(), added
 
     def _repeats(self, rows: "NDArray[np.void]") -> "NDArray[np.bool_]":

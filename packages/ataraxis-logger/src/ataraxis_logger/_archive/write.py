@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ataraxis_logger._archive.log import Block, Log, Payload
 from ataraxis_logger._archive.npz_log import NpzLog
+from ataraxis_logger._archive.ordering import RowSorter
 from ataraxis_logger._archive.stems import make_prefixes, make_stems, rank_among_equals
 from ataraxis_logger._errors import ArchiveError
 from ataraxis_logger._formats.zip_writer import LARGE, NpzWriter
@@ -72,13 +73,19 @@ def readable(block: Block) -> "tuple[NDArray[np.uint64], list[Payload]]":
     return block.times[good], [block.payloads[number] for number in good]
 
 
-def verify_against(path: Path, source: int, log: Log) -> None:
+def verify_against(path: Path, source: int, log: Log, scratch: Path) -> None:
     """Reads an archive back and compares it, byte for byte, with the readable entries of the log it was made from.
+
+    Args:
+        path: the archive.
+        source: its source.
+        log: what it was made from.
+        scratch: a folder for the index of a large archive.
 
     Raises:
         ArchiveError: they differ.
     """
-    with closing(NpzLog(path)) as archive:
+    with closing(NpzLog(path, RowSorter(scratch))) as archive:
         if archive.problems:
             raise ArchiveError(f"The new archive of source {source} cannot be read back: {archive.problems[0]}.")
         written, wanted = _entries(archive, source), _entries(log, source)

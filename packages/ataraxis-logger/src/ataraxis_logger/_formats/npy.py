@@ -18,6 +18,7 @@ _VERSION_1: Final = struct.Struct("<6sBBH")
 _LENGTH_2: Final = struct.Struct("<I")
 _DESCRIPTION_START: Final = _VERSION_1.size
 _BYTE_TYPES: Final = frozenset({"|u1", "u1", "<u1", ">u1", "=u1"})
+_LONGEST_DESCRIPTION: Final = 10_000  # as NumPy; Python's parser can be brought down by what is much longer
 _NEEDED_KEYS: Final = frozenset({"descr", "fortran_order", "shape"})
 
 
@@ -104,6 +105,8 @@ def _description(data: bytes | memoryview) -> tuple[int, str]:
         (length,) = _LENGTH_2.unpack_from(data, _DESCRIPTION_START - 2)
     elif major != 1:
         raise ValueError(f"the .npy format has version {major}, expected 1, 2 or 3")
+    if length > _LONGEST_DESCRIPTION:
+        raise ValueError(f"the .npy header of {length} bytes is too long for an array of bytes")
     if len(data) < start + length:
         raise ValueError("the .npy header is torn")
     return start + length, bytes(data[start : start + length]).decode("latin-1")
