@@ -1,8 +1,11 @@
 """The manifest: a copy is whole, or the report says exactly what is not."""
 
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -91,3 +94,37 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     for function in (write_manifest, verify_manifest):
         with pytest.raises(LogNotFoundError, match="There is no folder"):
             function(tmp_path / "nowhere")
+
+
+def test_a_manifest_too_deep_for_pythons_parser_is_refused(session: Path) -> None:
+    (session / MANIFEST_NAME).write_text("[" * 100_000)
+    with pytest.raises(LogFormatError, match="cannot be read"):
+        verify_manifest(session)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs links and pipes in the file system")
+def test_links_to_nothing_and_pipes_are_not_files(session: Path) -> None:
+    (session / "link").symlink_to("notes \u00b5.txt")
+    (session / "broken").symlink_to("nothing")
+    (session / "circle").symlink_to("circle")
+    os.mkfifo(session / "pipe")
+    write_manifest(session)
+    report = verify_manifest(session)
+    assert (report.whole, report.intact, report.added) == (True, 5, [])
+    (session / "notes \u00b5.txt").rename(session / "moved")
+    report = verify_manifest(session)
+    assert (report.missing, report.added) == (["link", "notes \u00b5.txt"], ["moved"])
+
+
+def test_a_folder_that_cannot_be_listed_is_not_left_out(session: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scan = os.scandir
+
+    def refuse(path: str) -> Any:
+        if os.fspath(path).endswith("a_data_log"):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(PermissionError):
+        write_manifest(session)
+    assert not (session / MANIFEST_NAME).exists()

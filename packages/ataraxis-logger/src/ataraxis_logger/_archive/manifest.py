@@ -1,7 +1,8 @@
 """A manifest: proof that a session, wherever it was copied and by whatever tool, is whole there.
 
 The file `manifest.json` in the folder lists size and SHA-256 of every other file in it and below, except hidden ones
-(names that begin with a dot), which belong to a running logger or archiver.
+(names that begin with a dot), which belong to a running logger or archiver. Of a link to a file the content counts;
+links that lead nowhere, links to folders, pipes and the like have none and are not listed.
 """
 
 import hashlib
@@ -60,6 +61,7 @@ def write_manifest(folder: Path | str, progress: Progress | None = None) -> Path
 
     Raises:
         LogNotFoundError: (FileNotFoundError) there is no such folder.
+        OSError: a file or a folder in it cannot be read.
 
     Example:
         >>> from pathlib import Path
@@ -129,13 +131,18 @@ def _existing(folder: Path) -> Path:
 
 def _files(root: Path) -> Iterator[tuple[str, Path]]:
     """Yields the files of a folder and below, by name, sorted; names are relative and use slashes everywhere."""
-    for place, folders, names in os.walk(root):
+    for place, folders, names in os.walk(root, onerror=_refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(place, name)
             relative = path.relative_to(root).as_posix()
-            if not name.startswith(".") and relative != MANIFEST_NAME:
+            if not name.startswith(".") and relative != MANIFEST_NAME and path.is_file():
                 yield relative, path
+
+
+def _refuse(error: OSError) -> None:
+    # os.walk would leave out a folder that cannot be listed, and a manifest without its files would prove nothing.
+    raise error
 
 
 def _digest(path: Path, progress: Progress | None) -> str:
@@ -153,7 +160,7 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
         manifest = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise LogNotFoundError(f"There is no manifest {path}; write one with write_manifest.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LogFormatError(f"The manifest {path} cannot be read: {str(error)[:100]}.", path) from None
     if not _is_manifest(manifest):
         raise LogFormatError(
