@@ -12,8 +12,11 @@ import pytest
 from archive_helpers import ONSET_US, Entry, npy_bytes, onset, write_journal, write_npy, write_npz
 from ataraxis_logger._archive.compress import compress_npy_logs
 from ataraxis_logger._archive.discover import discover_log_archives, find_log_archive, read_archive_message_count
+from ataraxis_logger._archive.npz_log import NpzLog
 from ataraxis_logger._archive.reader import LogArchiveReader, LogMessage
-from ataraxis_logger._errors import DamagedEntryError, LogFormatError, LogNotFoundError, OnsetError
+from ataraxis_logger._errors import DamagedEntryError, DamageWarning, LogFormatError, LogNotFoundError, OnsetError
+from ataraxis_logger._formats.journal import WRITER_LOCK
+from ataraxis_shm._registry import open_file
 
 MESSAGES = [(time * 10, bytes([time % 256]) * (time % 9)) for time in range(1, 300)]
 ENTRIES: list[Entry] = [onset(1), *[(1, time, payload) for time, payload in MESSAGES]]
@@ -305,14 +308,42 @@ def test_an_iteration_goes_on_behind_a_damaged_entry(tmp_path: Path) -> None:
         assert (str(copy), copy.key, copy.path) == (str(errors[0]), errors[0].key, errors[0].path)
 
 
+@pytest.mark.parametrize("order", ["reversed", "every second"])
+def test_keys_in_any_order_are_looked_up_in_linear_time(
+    order: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+    names = NpzLog.keys
+
+    def count(log: NpzLog, source: int, start: int = 0, stop: int | None = None) -> list[str]:
+        nonlocal asked
+        found = names(log, source, start, stop)
+        asked += len(found)
+        return found
+
+    with LogArchiveReader(our_archive(tmp_path, ENTRIES)) as reader:
+        keys = [key for batch in reader.get_batches() for key in batch]
+        wanted = keys[::-1] if order == "reversed" else keys[::2]
+        monkeypatch.setattr(NpzLog, "keys", count)
+        found = plain(reader.iter_messages(wanted))
+    assert found == (ABSOLUTE[::-1] if order == "reversed" else ABSOLUTE[::2])
+    assert asked <= 4 * len(wanted)
+
+
 def test_a_reader_follows_a_growing_journal(tmp_path: Path) -> None:
     path = write_journal(tmp_path, ENTRIES)
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
-    with LogArchiveReader(tmp_path) as reader:
-        found = plain(reader)
+    with open_file(path) as writer:
+        assert writer.try_lock_byte(WRITER_LOCK)
+        with LogArchiveReader(tmp_path) as reader:
+            found = plain(reader)
     assert 0 < len(found) < len(MESSAGES)
     assert found == ABSOLUTE[: len(found)]
+    with pytest.warns(DamageWarning, match="may be missing: segment_00000001.axj: bytes .* hold no intact record"):
+        reader = LogArchiveReader(tmp_path)
+    with reader:
+        assert plain(reader) == found, "nobody will end the record that was begun"
 
 
 # Finding archives.

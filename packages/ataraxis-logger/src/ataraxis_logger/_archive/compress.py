@@ -1,6 +1,5 @@
 """Archives a log folder: every source into one `.npz`, then, if wanted, away with what was archived."""
 
-import logging
 import warnings
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Executor
@@ -20,7 +19,6 @@ from ataraxis_logger._archive.ordering import RowSorter
 from ataraxis_logger._archive.workers import run_on_executor, run_on_workers, usable_cores
 from ataraxis_logger._errors import ArchiveError, ForeignFileWarning, LogNotFoundError
 
-_LOGGER: Final = logging.getLogger("ataraxis_logger")
 _WORTH_PROCESSES: Final = 100_000  # entries; starting workers takes as long as archiving some of these
 _SHOWN: Final = 5
 
@@ -242,7 +240,6 @@ def _tell(report: ArchiveReport) -> None:
         shown = "; ".join(str(problem) for problem in report.problems[:_SHOWN])
         more = f"; and {len(report.problems) - _SHOWN} more" if len(report.problems) > _SHOWN else ""
         message = f"{len(report.problems)} file(s) or entries in {report.folder} were left alone: {shown}{more}."
-        _LOGGER.warning("%s", message)
         warnings.warn(message, ForeignFileWarning, stacklevel=4)
     failed = [source for source in report.sources if source.error]
     if failed:

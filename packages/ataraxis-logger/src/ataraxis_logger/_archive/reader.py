@@ -1,5 +1,6 @@
 """`LogArchiveReader`: messages with absolute times, out of archives and log folders."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -12,7 +13,7 @@ from ataraxis_logger._archive.log import Block, Log
 from ataraxis_logger._archive.onset import onsets_of
 from ataraxis_logger._archive.workers import usable_cores
 from ataraxis_logger._entry import MAX_TIME, parse_stem
-from ataraxis_logger._errors import DamagedEntryError, LogFormatError, LogNotFoundError, OnsetError
+from ataraxis_logger._errors import DamagedEntryError, DamageWarning, LogFormatError, LogNotFoundError, OnsetError
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -49,6 +50,10 @@ class LogArchiveReader:
         LogFormatError: (ValueError) the file holds no log entries, or there are several sources and none was chosen.
         OnsetError: (ValueError) the source has different onsets, so that its absolute times are ambiguous.
 
+    Warns:
+        DamageWarning: an archive lost its directory, or a stretch of a segment holds no record, so that entries may be
+            missing without a name; `verify_log` lists everything.
+
     Example:
         >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
@@ -66,7 +71,9 @@ class LogArchiveReader:
     def __init__(
         self, archive_path: Path | str, onset_us: int | np.uint64 | None = None, *, source_id: int | None = None
     ) -> None:
-        self._open(_SharedLog(Path(archive_path)), onset_us, source_id)
+        shared = _SharedLog(Path(archive_path))
+        self._open(shared, onset_us, source_id)
+        shared.tell_damage()
 
     @classmethod
     def open_all(cls, path: Path | str, onset_us: int | np.uint64 | None = None) -> "dict[int, LogArchiveReader]":
@@ -91,6 +98,7 @@ class LogArchiveReader:
         except BaseException:
             shared.log.close()
             raise
+        shared.tell_damage()
         if not readers:
             shared.log.close()
         return readers
@@ -327,14 +335,18 @@ class LogArchiveReader:
         return self._log.read(self._source, self._onset_count if start is None else start, stop)
 
     def _blocks_of(self, keys: Sequence[str]) -> Iterator[Block]:
-        """Yields the entries of some keys; consecutive keys, as in a batch, are read together."""
-        place = 0
+        """Yields the entries of some keys; consecutive keys, as in a batch, are read together.
+
+        The stretch tried doubles while it fits, so that keys in any other order do not cost a look at all that follow.
+        """
+        place, tried = 0, 1
         while place < len(keys):
             number = self._number_of(keys[place])
-            names = self._log.keys(self._source, number, number + len(keys) - place)
+            names = self._log.keys(self._source, number, number + min(tried, len(keys) - place))
             same = sum(1 for _ in _while_equal(names, keys, place))
             yield from self._log.read(self._source, number, number + same)
             place += same
+            tried = 2 * tried if same == tried else 1
 
     def _number_of(self, key: str) -> int:
         stem = parse_stem(key)
@@ -359,6 +371,13 @@ class _SharedLog:
     def __init__(self, path: Path) -> None:
         self.log = open_log(path)
         self.users = 0
+
+    def tell_damage(self) -> None:
+        """Warns of what may have cost entries that nobody can name any more."""
+        if damage := [problem for problem in self.log.problems if not problem.is_foreign]:
+            more = f" (and {len(damage) - 1} more)" if len(damage) > 1 else ""
+            message = f"Entries of {self.log.path} may be missing: {damage[0]}{more}."
+            warnings.warn(message, DamageWarning, stacklevel=3)
 
     def release(self) -> None:
         self.users -= 1
