@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from archive_helpers import ONSET_US, Entry, npy_bytes, onset, write_journal, write_npy
 from ataraxis_logger._archive.compress import compress_npy_logs
 from ataraxis_logger._archive.verify import verify_log
-from ataraxis_logger._errors import DamagedEntryError, LogFormatError, LogNotFoundError, OnsetError
+from ataraxis_logger._errors import DamagedEntryError, DamageWarning, LogFormatError, LogNotFoundError, OnsetError
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -264,3 +264,51 @@ def test_a_log_is_drawn_as_a_png(tmp_path: Path) -> None:
     with pytest.raises(LogFormatError, match="no messages to plot"):
         plot.plot_log(tmp_path / "empty", tmp_path / "other.png")
     assert not (tmp_path / "other.png").exists()
+
+
+def test_intervals_of_a_microsecond_are_drawn_as_such(tmp_path: Path) -> None:
+    """As seconds since 1970, times have steps of a quarter of a microsecond."""
+    plot = pytest.importorskip("ataraxis_logger.plot")
+    write_npy(tmp_path, [onset(1), *((1, time, b"") for time in range(1, 200)), onset(2, ONSET_US - 5), (2, 3, b"")])
+    times = plot._seconds(tmp_path, "us", None)
+    assert np.allclose(np.diff(times[1]), 1e-6, rtol=1e-6)
+    assert times[2] - times[1][0] == pytest.approx(-3e-6)
+
+
+@pytest.mark.parametrize("name", ["1_log.npz", "segment_00000001.axj", f"001_{7:020d}.npy", "renamed"])
+def test_no_output_takes_the_place_of_a_log(name: str, tmp_path: Path) -> None:
+    plot = pytest.importorskip("ataraxis_logger.plot")
+    write_npy(tmp_path, ENTRIES)
+    write_journal(tmp_path, ENTRIES)
+    compress_npy_logs(tmp_path)
+    log = (tmp_path / "1_log.npz").rename(tmp_path / "renamed") if name == "renamed" else tmp_path
+    before = (tmp_path / name).read_bytes()
+    for write in (export_parquet, plot.plot_log):
+        with pytest.raises(ValueError, match="is part of a log"):
+            write(log, tmp_path / name)
+    assert (tmp_path / name).read_bytes() == before
+
+
+def test_one_source_is_exported_although_another_is_ambiguous(tmp_path: Path) -> None:
+    write_npy(tmp_path / "log", [*ENTRIES, onset(2), onset(2, 5), (2, 1, b"x")])
+    with pytest.raises(OnsetError):
+        export_parquet(tmp_path / "log", tmp_path / "all.parquet")
+    count = sum(entry[0] == 1 for entry in MESSAGES)
+    assert export_parquet(tmp_path / "log", tmp_path / "one.parquet", source_id=1) == count
+    assert rows(tmp_path / "one.parquet") == [entry for entry in MESSAGES if entry[0] == 1]
+
+
+@pytest.mark.parametrize("dtype", ["M8", "M8[D]", "M8[25us]", "m8[ps]", "m8[M]"])
+def test_units_of_time_that_parquet_lacks_are_refused(dtype: str, tmp_path: Path) -> None:
+    write_npy(tmp_path / "log", [(1, 5, bytes(8))])
+    with pytest.raises(ValueError, match="in s, ms, us or ns"):
+        export_parquet(tmp_path / "log", tmp_path / "log.parquet", dtype=dtype)
+
+
+def test_a_damaged_archive_is_exported_with_a_warning(tmp_path: Path) -> None:
+    write_npy(tmp_path, ENTRIES)
+    compress_npy_logs(tmp_path, remove_sources=True)
+    path = tmp_path / "1_log.npz"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.warns(DamageWarning, match=r"1_log.npz may be missing: .*no central directory"):
+        assert export_parquet(path, tmp_path / "log.parquet") == 199

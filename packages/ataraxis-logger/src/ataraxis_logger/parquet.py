@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ataraxis_logger._archive.discover import refuse_log_file
 from ataraxis_logger._archive.reader import LogArchiveReader, typed_payloads
-from ataraxis_logger._errors import LogNotFoundError, MissingExtraError
+from ataraxis_logger._errors import MissingExtraError
 from ataraxis_logger._files import appear_whole
 from ataraxis_logger._version import __version__
 
@@ -63,7 +64,7 @@ def export_parquet(  # noqa: PLR0913  # the keyword-only ones are independent ch
         LogFormatError: (ValueError) a payload does not have the size of the dtype.
         DamagedEntryError: (ValueError) an entry is damaged; it is named, and nothing is exported.
         OnsetError: (ValueError) a source has different onsets and `onset_us` was not given.
-        ValueError: the dtype has no equivalent in Parquet.
+        ValueError: the dtype has no equivalent in Parquet, or the file to write is part of a log.
         MissingExtraError: (ImportError) pyarrow is not installed.
 
     Example:
@@ -79,16 +80,15 @@ def export_parquet(  # noqa: PLR0913  # the keyword-only ones are independent ch
         ...     pyarrow.parquet.read_table(Path(folder) / "log.parquet").drop_columns("time").to_pylist()
         [{'source_id': 1, 'time_stamp': 10, 'x': 1.5, 'y': 2.5}]
     """
-    readers = LogArchiveReader.open_all(log, onset_us)
+    refuse_log_file(Path(path), Path(log))
+    payload_type = None if dtype is None else _column_type(np.dtype(dtype))
+    if source_id is None:
+        readers = LogArchiveReader.open_all(log, onset_us)
+    else:
+        readers = {int(source_id): LogArchiveReader(log, onset_us, source_id=source_id)}
     with ExitStack() as stack:
         for reader in readers.values():
             stack.callback(reader.close)
-        if source_id is not None:
-            if source_id not in readers:
-                shown = ", ".join(map(str, readers)) or "none"
-                raise LogNotFoundError(f"There is no source {source_id} in {log}; there are: {shown}.")
-            readers = {source_id: readers[source_id]}
-        payload_type = None if dtype is None else _column_type(np.dtype(dtype))
         schema = _schema(payload_type).with_metadata({METADATA_KEY: _facts(Path(log), readers)})
         file = stack.enter_context(appear_whole(Path(path)))
         with pq.ParquetWriter(file, schema, compression="zstd") as writer:
@@ -176,12 +176,18 @@ def _column_type(dtype: "np.dtype[Any]") -> "np.dtype[Any]":
                 f"The dtype has a field {name}, which is the name of a column every export has; rename it."
             )
         base = fields[name].base
-        if base.kind not in "biufSmM" or fields[name].ndim > 1 or base == np.longdouble:
+        if base.kind not in "biufSmM" or fields[name].ndim > 1 or base == np.longdouble or not _has_known_unit(base):
             raise ValueError(
                 f"The field {name[:40]} of type {str(fields[name])[:60]} has no equivalent in Parquet. Fields can be "
-                "booleans, numbers of up to 64 bits, byte strings, datetimes, and one-dimensional arrays of these."
+                "booleans, numbers of up to 64 bits, byte strings, datetimes and intervals in s, ms, us or ns, and "
+                "one-dimensional arrays of these."
             )
     return fields
+
+
+def _has_known_unit(dtype: "np.dtype[Any]") -> bool:
+    """Tells whether Arrow has the unit of datetimes and intervals; NumPy has more, and multiples such as 25 us."""
+    return dtype.kind not in "mM" or np.datetime_data(dtype) in {(unit, 1) for unit in ("s", "ms", "us", "ns")}
 
 
 def _column(values: "NDArray[Any]") -> Any:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from ataraxis_logger._archive.discover import refuse_log_file
 from ataraxis_logger._archive.reader import LogArchiveReader
 from ataraxis_logger._errors import LogFormatError, MissingExtraError
 from ataraxis_logger._files import appear_whole
@@ -40,7 +41,7 @@ def plot_log(log: Path | str, path: Path | str, *, unit: str = "us", onset_us: i
         LogNotFoundError: (FileNotFoundError) there is no log at the path.
         LogFormatError: (ValueError) it holds no messages.
         OnsetError: (ValueError) a source has different onsets and `onset_us` was not given.
-        ValueError: the unit is unknown.
+        ValueError: the unit is unknown, or the file to write is part of a log.
         MissingExtraError: (ImportError) matplotlib is not installed.
 
     Example:
@@ -57,6 +58,7 @@ def plot_log(log: Path | str, path: Path | str, *, unit: str = "us", onset_us: i
     """
     if unit not in _UNITS:
         raise ValueError(f"The unit must be one of {', '.join(_UNITS)}, not {str(unit)[:20]!r}.")
+    refuse_log_file(Path(path), Path(log))
     times = _seconds(Path(log), unit, onset_us)
     if not times:
         raise LogFormatError(f"{log} holds no messages to plot.", Path(log))
@@ -74,14 +76,19 @@ def plot_log(log: Path | str, path: Path | str, *, unit: str = "us", onset_us: i
 
 
 def _seconds(log: Path, unit: str, onset_us: int | None) -> "dict[int, NDArray[np.float64]]":
-    """Returns the times of all messages of each source that has any, in seconds."""
+    """Returns the times of all messages of each source that has any, in seconds (since an onset, if there is one)."""
     times = {}
+    origin = None
     with ExitStack() as stack:
         for source, reader in LogArchiveReader.open_all(log, onset_us).items():
             stack.callback(reader.close)
-            ticks_per_second = _UNITS["us" if reader.has_onset else unit]
-            if reader.message_count:
-                times[source] = reader.read_times() / ticks_per_second
+            stamps: NDArray[Any] = reader.read_times()
+            if reader.has_onset:
+                # As integers: seconds since 1970 have no room for fractions of a microsecond.
+                origin = reader.onset_timestamp_us if origin is None else origin
+                stamps = (stamps - origin).view(np.int64)
+            if stamps.size:
+                times[source] = stamps / _UNITS["us" if reader.has_onset else unit]
     return times
 
 

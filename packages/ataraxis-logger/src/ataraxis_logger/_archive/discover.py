@@ -12,6 +12,7 @@ from ataraxis_logger._entry import MAX_SOURCE
 from ataraxis_logger._errors import LogFormatError, LogNotFoundError
 
 ARCHIVE_SUFFIX: Final = "_log.npz"
+_LOG_SUFFIXES: Final = frozenset({".npy", ".axj", ".npz"})
 
 
 def archive_path(folder: Path, source: int) -> Path:
@@ -125,6 +126,12 @@ def read_archive_message_count(archive_path: Path | str) -> int:
         if not log.sources() and log.problems:
             raise LogFormatError(f"{path} is not an archive of log entries: {log.problems[0].reason}.", path)
         return sum(count_messages(log, source) for source in log.sources())
+
+
+def refuse_log_file(path: Path, log: Path) -> None:
+    """Raises ValueError when a file that is to be written would take the place of a log, or of a part of one."""
+    if path.exists() and (path.suffix in _LOG_SUFFIXES or path.samefile(log)):
+        raise ValueError(f"{path} is part of a log and would be replaced; choose another name for the new file.")
 
 
 def _archives_below(folder: Path) -> Iterator[tuple[int, Path]]:
