@@ -251,3 +251,61 @@ def test_the_module_runs(log: Path) -> None:
     )
     assert done.returncode == 2
     assert 'pip install "ataraxis-logger[arrow]"' in done.stderr
+
+
+def start(*arguments: object) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "ataraxis_logger.cli", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.mark.parametrize("arguments", [["info"], ["verify"], ["verify", "--json"], ["compress"]])
+def test_a_reader_that_goes_away_ends_the_command_quietly(arguments: list[str], log: Path) -> None:
+    process = start(*arguments, log)
+    assert process.stdout is not None
+    process.stdout.close()
+    _, said = process.communicate()
+    assert (process.returncode, said) == (1, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [["info"], ["verify"], ["compress", "--json"]])
+def test_an_output_that_is_refused_is_one_line_with_status_1(arguments: list[str], log: Path) -> None:
+    command = [sys.executable, "-m", "ataraxis_logger.cli", *arguments, str(log)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.endswith("No space left on device\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_compress_left_alone_is_told_once_and_is_in_its_json(log: Path) -> None:
+    (log / "calibration.npy").touch()
+    (log / f"002_{8:020d}.npy").write_bytes(npy_bytes(2, 8, b"torn")[:-1])
+    process = start("compress", log, "--json")
+    told, said = process.communicate()
+    report = json.loads(told)
+    assert {problem["file"] for problem in report["left_alone"]} == {
+        str(log / "calibration.npy"),
+        str(log / f"002_{8:020d}.npy"),
+    }
+    assert [problem["entry"] for problem in report["sources"][1]["problems"]] == [f"002_{8:020d}"]
+    assert said.count(b"calibration.npy") == 1
+
+
+def test_info_warns_of_a_damaged_log_and_passes_over_what_is_no_file(log: Path) -> None:
+    if sys.platform != "win32":
+        (log / f"002_{8:020d}.npy").symlink_to("nothing")
+    assert facts("info", log)["files"]["npy files"]["files"] == 104
+    (log / "1_log.npz").write_text("no archive")
+    result = run("info", log)
+    assert result.exit_code == 0
+    assert "Warning: Entries of" in result.stderr
+    assert "1_log.npz: it has no central directory" in result.stderr
+
+
+def test_a_file_that_cannot_be_written_is_named_as_the_user_named_it(log: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    result = run("export", log, tmp_path / "nowhere" / "log.parquet")
+    assert result.exit_code == 1
+    assert result.output == f"Error: [Errno 2] No such file or directory: '{tmp_path / 'nowhere' / 'log.parquet'}'\n"

@@ -77,9 +77,11 @@ def appear_whole(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
             if durable:
                 sync_data(file.fileno())
         temporary.replace(path)
-    except BaseException:
-        with suppress(FileNotFoundError):
+    except BaseException as error:
+        with suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError) and error.filename == os.fspath(temporary):
+            error.filename = os.fspath(path)  # the name that the caller knows
         raise
     if durable:
         sync_folder(path.parent)

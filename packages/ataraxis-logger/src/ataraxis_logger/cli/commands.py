@@ -1,5 +1,6 @@
 """The commands."""
 
+import os
 import sys
 import time
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from ataraxis_logger.cli.output import (
     plain_messages,
     print_json,
     print_table,
+    problem_facts,
     progress,
 )
 
@@ -63,6 +65,10 @@ def run() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except OSError as error:
+        # The output itself is refused (a full disk); what is still in its buffer would be tried again at the exit.
+        click.echo(f"Error: The output cannot be written: {error}", err=True)
+        os._exit(1)
     # Without standalone mode, click gives back the status of an Exit, and otherwise what the command returned.
     sys.exit(status if isinstance(status, int) else 0)
 
@@ -139,7 +145,9 @@ def compress(folder: Path, workers: int | None, as_json: bool, **choices: bool) 
             max_workers=workers,
         )
     if as_json:
-        print_json({"entries": report.entries, "added": report.added, "sources": report.sources})
+        sources = [{**vars(source), "problems": [*map(problem_facts, source.problems)]} for source in report.sources]
+        problems = [*map(problem_facts, report.problems)]
+        print_json({"entries": report.entries, "added": report.added, "sources": sources, "left_alone": problems})
         return
     for source in report.sources:
         size = human_size(source.path.stat().st_size)
@@ -185,13 +193,7 @@ def _verify_log(log: Path, as_json: bool) -> bool:
     with progress("Verifying", " entries") as advance:
         report = ataraxis_logger.verify_log(log, advance)
     if as_json:
-        problems = {
-            kind: [
-                {"file": str(problem.path), "entry": problem.key, "reason": problem.reason}
-                for problem in getattr(report, kind)
-            ]
-            for kind in ("damaged", "foreign")
-        }
+        problems = {kind: [*map(problem_facts, getattr(report, kind))] for kind in ("damaged", "foreign")}
         sources = {str(source): count for source, count in report.entries.items()}
         print_json({"intact": report.intact, "entries": sources, **problems, "two_onsets": report.ambiguous})
         return report.intact

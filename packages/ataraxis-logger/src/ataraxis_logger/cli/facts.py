@@ -1,5 +1,7 @@
 """What `info` tells: sources, counts, rates, gaps, sizes and onsets."""
 
+import os
+import stat
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -100,14 +102,22 @@ def _files(path: Path) -> dict[str, dict[str, int]]:
     files: dict[str, dict[str, int]] = {}
     for file in path.iterdir() if path.is_dir() else [path]:
         kind = _KINDS.get(file.suffix)
-        if kind is not None and not file.name.startswith("."):
-            status = file.stat()
+        # What an archiver removes at this moment, and links that lead nowhere, are no files.
+        if kind is not None and not file.name.startswith(".") and (status := _status(file)) is not None:
             entry = files.setdefault(kind, {"files": 0, "bytes": 0, "bytes_on_drive": 0})
             entry["files"] += 1
             entry["bytes"] += status.st_size
             # A small file takes a whole block; Windows does not say how large that is.
             entry["bytes_on_drive"] += getattr(status, "st_blocks", -(-status.st_size // 512)) * 512
     return files
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None
 
 
 def utc_text(onset_us: int) -> str:

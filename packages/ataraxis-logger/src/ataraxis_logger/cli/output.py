@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from tqdm import tqdm
 
 from ataraxis_logger import LoggerError, LogWarning, MissingExtraError
+
+if TYPE_CHECKING:
+    from ataraxis_logger._archive.log import Problem
 
 _STEP: Final = 1024
 INTERRUPTED_STATUS: Final = 130
@@ -28,6 +31,8 @@ def plain_messages() -> Iterator[None]:
             yield
         except MissingExtraError as error:
             raise click.UsageError(str(error)) from error
+        except BrokenPipeError:
+            raise  # nobody reads any more (`| head`); click ends the program quietly
         except (LoggerError, OSError, ValueError) as error:
             raise click.ClickException(str(error)) from error
 
@@ -52,6 +57,11 @@ def progress(title: str, unit: str) -> Iterator[Callable[[int], None]]:
 def print_json(facts: Any) -> None:
     """Prints facts as JSON on one line."""
     click.echo(json.dumps(facts, default=_plain))
+
+
+def problem_facts(problem: "Problem") -> dict[str, str]:
+    """Returns a problem as it stands in JSON."""
+    return {"file": str(problem.path), "entry": problem.key, "reason": problem.reason}
 
 
 def _plain(value: Any) -> Any:
