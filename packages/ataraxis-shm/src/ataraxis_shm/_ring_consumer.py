@@ -9,20 +9,18 @@ from typing import Final, Self
 
 from ataraxis_shm._frame import ALIGNMENT
 from ataraxis_shm._ring_batch import Batch, BatchReader
+from ataraxis_shm._ring_end import RingEnd
 from ataraxis_shm._ring_layout import (
-    CLOSED,
     CONSUMER_LOCK,
     HEAD,
     PRODUCER_LOCK,
     RECORDS,
     SCRATCH,
     SCRATCH_WORDS,
-    STATE,
     TAIL,
     RingMemory,
     wait_until,
 )
-from ataraxis_shm._system import discard
 
 # Seconds between looks at a frame that does not verify. On weakly ordered processors a head can become visible before
 # the bytes below it, for well under a microsecond; what is still wrong after this long is damage.
@@ -31,7 +29,7 @@ _LOOKS: Final = (0.0, 0.0, 1e-4, 1e-3, 1e-2, 5e-2)
 _consumers: "Final[weakref.WeakSet[RingConsumer]]" = weakref.WeakSet()
 
 
-class RingConsumer:
+class RingConsumer(RingEnd):
     """The reading end of a ring: any process of the user may attach, one at a time may claim and read.
 
     Reading is two steps, so that a reader that is killed loses nothing: `peek` shows the oldest records and leaves them
@@ -67,13 +65,12 @@ class RingConsumer:
         >>> folder.cleanup()
     """
 
-    __slots__ = ("__weakref__", "_claimed", "_closed", "_reader", "_ring", "scratch")
+    __slots__ = ("_claimed", "_reader", "scratch")
 
     def __init__(self, ring: RingMemory) -> None:
         """Take over a mapped ring; use `attach`."""
-        self._ring = ring
+        super().__init__(ring)
         self._claimed = False
-        self._closed = False
         self._reader = BatchReader(ring)
         self.scratch = ring.words[SCRATCH : SCRATCH + SCRATCH_WORDS]
         _consumers.add(self)
@@ -89,26 +86,6 @@ class RingConsumer:
         return cls(RingMemory.open(Path(path)))
 
     @property
-    def path(self) -> Path:
-        """The file of the ring."""
-        return self._ring.path
-
-    @property
-    def ring_id(self) -> int:
-        """Random identity of the ring, 64 bits, never 0."""
-        return self._ring.header.ring_id
-
-    @property
-    def salt(self) -> int:
-        """What the CRC of each frame starts from, 32 bits."""
-        return self._ring.header.salt
-
-    @property
-    def capacity(self) -> int:
-        """Size of the ring in bytes."""
-        return self._ring.header.capacity
-
-    @property
     def created(self) -> int:
         """When the ring was made, in microseconds of UTC."""
         return self._ring.header.created
@@ -119,29 +96,9 @@ class RingConsumer:
         return self._ring.header.process
 
     @property
-    def head(self) -> int:
-        """Position at which the next record will begin (or the padding before it)."""
-        return self._ring.words[HEAD]
-
-    @property
-    def tail(self) -> int:
-        """Position of the oldest record that nobody has advanced past."""
-        return self._ring.words[TAIL]
-
-    @property
     def records(self) -> int:
         """How many records were put into the ring since it was made."""
         return self._ring.words[RECORDS]
-
-    @property
-    def backlog(self) -> int:
-        """Bytes between tail and head."""
-        return self._ring.backlog
-
-    @property
-    def closed(self) -> bool:
-        """Whether the producer has declared that it will put nothing more."""
-        return self._ring.words[STATE] == CLOSED
 
     @property
     def producer_alive(self) -> bool:
@@ -250,16 +207,6 @@ class RingConsumer:
             self.release()
             self._closed = True
             self._ring.file.close()
-
-    def unlink(self) -> None:
-        """Remove the file of the ring, with all records that nobody took; quiet when it is gone."""
-        discard(self.path)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "claimed" if self._claimed else "attached"

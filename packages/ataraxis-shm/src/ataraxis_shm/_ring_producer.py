@@ -16,6 +16,7 @@ from ataraxis_shm._checksum import crc32
 from ataraxis_shm._errors import RingFullError
 from ataraxis_shm._frame import HEADER_SIZE, RECORD_MAGIC, frame_size, pack_padding, prefix_checksum
 from ataraxis_shm._ring_create import create_ring
+from ataraxis_shm._ring_end import RingEnd
 from ataraxis_shm._ring_layout import (
     CAPACITY_STEP,
     CLOSED,
@@ -29,7 +30,6 @@ from ataraxis_shm._ring_layout import (
     RingMemory,
     wait_until,
 )
-from ataraxis_shm._system import discard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -52,7 +52,7 @@ _join: Final = b"".join
 _producers: "Final[weakref.WeakSet[RingProducer]]" = weakref.WeakSet()
 
 
-class RingProducer:
+class RingProducer(RingEnd):
     """The writing end of a ring: puts records of variable length where one other process reads them.
 
     Any number of threads of one process may put into a ring, also from signal handlers and finalizers; the process that
@@ -82,16 +82,13 @@ class RingProducer:
     """
 
     __slots__ = (
-        "__weakref__",
         "_capacity",
-        "_closed",
         "_foreign",
         "_idle",
         "_inside",
         "_limit",
         "_memory",
         "_plans",
-        "_ring",
         "_ring_id",
         "_salt",
         "_shift",
@@ -101,7 +98,7 @@ class RingProducer:
 
     def __init__(self, ring: RingMemory) -> None:
         """Take over the mapped file of a new ring; use `create`."""
-        self._ring = ring
+        super().__init__(ring)
         self._memory = ring.data
         self._words = ring.words
         self._capacity = ring.header.capacity
@@ -119,7 +116,6 @@ class RingProducer:
         self._shift = 0
         self._plans: dict[int, _Plan] = {}
         self._waiting: deque[int] = deque()
-        self._closed = False
         self._foreign = False
         _producers.add(self)
 
@@ -152,48 +148,13 @@ class RingProducer:
         return cls(create_ring(Path(path), header))
 
     @property
-    def path(self) -> Path:
-        """The file of the ring."""
-        return self._ring.path
-
-    @property
-    def ring_id(self) -> int:
-        """Random identity of the ring, 64 bits, never 0."""
-        return self._ring_id
-
-    @property
-    def salt(self) -> int:
-        """What the CRC of each frame starts from, 32 bits."""
-        return self._salt
-
-    @property
-    def capacity(self) -> int:
-        """Size of the ring in bytes."""
-        return self._capacity
-
-    @property
     def max_body(self) -> int:
         """Length in bytes of the longest record that the ring takes."""
         return self._capacity // 2 - HEADER_SIZE
 
     @property
-    def head(self) -> int:
-        """Position at which the next record will begin (or the padding before it)."""
-        return self._words[HEAD]
-
-    @property
-    def tail(self) -> int:
-        """Position up to which the consumer has taken the records."""
-        return self._words[TAIL]
-
-    @property
-    def backlog(self) -> int:
-        """Bytes that the consumer has not taken yet."""
-        return self._ring.backlog
-
-    @property
     def closed(self) -> bool:
-        """Whether `close` was called."""
+        """Whether `close` was called, also on a ring of the parent process."""
         return self._closed
 
     def put(
@@ -314,22 +275,14 @@ class RingProducer:
         self._exclusively(self._close)
 
     def unlink(self) -> None:
-        """Remove the file of the ring, with all records that nobody took; quiet when it is gone.
-
-        Those attached keep the memory until they let it go.
+        """Remove the file of the ring; see `RingEnd.unlink`.
 
         Raises:
             RuntimeError: The ring belongs to the parent process.
         """
         if self._foreign:
             raise RuntimeError(f"Unable to remove the ring {self.path}: it belongs to the parent process.")
-        discard(self.path)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
+        super().unlink()
 
     def __repr__(self) -> str:
         state = "foreign" if self._foreign else "closed" if self._closed else "open"
