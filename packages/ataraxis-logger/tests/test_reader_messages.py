@@ -15,7 +15,7 @@ from ataraxis_logger._archive.discover import discover_log_archives, find_log_ar
 from ataraxis_logger._archive.npz_log import NpzLog
 from ataraxis_logger._archive.reader import LogArchiveReader, LogMessage
 from ataraxis_logger._errors import DamagedEntryError, DamageWarning, LogFormatError, LogNotFoundError, OnsetError
-from ataraxis_logger._formats.journal import WRITER_LOCK
+from ataraxis_logger._formats.journal_layout import WRITER_LOCK
 from ataraxis_shm._registry import open_file
 
 MESSAGES = [(time * 10, bytes([time % 256]) * (time % 9)) for time in range(1, 300)]
