@@ -7,6 +7,7 @@ import queue
 import pytest
 
 from ataraxis_shm import (
+    RingClosedError,
     RingConsumer,
     RingFormatError,
     RingFullError,
@@ -211,6 +212,25 @@ def test_put_many_tells_how_many_went_in(ends):
         producer.put_many(((bytes([number]) * 31, b"!") for number in range(100)), timeout=0)
     assert caught.value.stored == 4096 // 64
     assert take_all(consumer) == [bytes([number]) * 31 + b"!" for number in range(64)]
+
+
+def test_put_many_tells_how_many_went_in_before_another_thread_closed_the_ring(ends, monkeypatch):
+    producer, consumer = ends
+    put_slowly = RingProducer._put_slowly
+
+    def put_and_close(producer, parts, timeout):
+        try:
+            return put_slowly(producer, parts, timeout)
+        finally:
+            producer.close()
+
+    monkeypatch.setattr(RingProducer, "_put_slowly", put_and_close)  # the way of the first record of its length
+    with pytest.raises(RingClosedError) as caught:
+        producer.put_many([(b"one",), (b"two",), (b"three",)])
+    assert isinstance(caught.value, RuntimeError)
+    stored = take_all(consumer)
+    assert stored == [b"one", b"two", b"three"][: caught.value.stored]
+    assert stored
 
 
 def test_put_many_keeps_what_precedes_a_bad_record(ends):

@@ -115,6 +115,14 @@ def test_a_byte_is_locked_once_per_process_too(file, path):
     assert not file.byte_is_locked(3), "closing releases"
 
 
+def test_a_closed_file_has_no_locks_to_see(file, path):
+    second = open_file(path)
+    assert file.try_lock_byte(3)
+    assert second.byte_is_locked(3)
+    second.close()
+    assert not second.byte_is_locked(3)
+
+
 def test_a_byte_locked_by_another_process_is_seen_and_freed_by_its_death(file, path):
     process = hold_byte_elsewhere(path, 7)
     assert not file.try_lock_byte(7)

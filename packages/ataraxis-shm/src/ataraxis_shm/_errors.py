@@ -65,6 +65,16 @@ class RingFullError(ShmError, Full):
     stored: int = 0
 
 
+class RingClosedError(ShmError, RuntimeError):
+    """A ring takes nothing any more: its producer closed it, or it belongs to the process this one was forked from.
+
+    Attributes:
+        stored: How many records of a `put_many` are in the ring, the first ones; 0 for `put`.
+    """
+
+    stored: int = 0
+
+
 class RingDamageError(ShmError, ValueError):
     """The bytes at the tail of a ring are not an intact frame.
 

@@ -160,8 +160,10 @@ class OpenFile:
                 _system.unlock_bytes(self.fd, _LOCK_BASE + offset)
 
     def byte_is_locked(self, offset: int) -> bool:
-        """Tells whether anybody has the lock, this process included."""
+        """Tells whether anybody has the lock, this process included; False once this object is closed."""
         with _lock:
+            if self._is_closed:  # by another thread: the descriptor may be another file's by now
+                return False
             if offset in self.entry.held:
                 return True
             return any(_system.locked_by_others(self.fd, _LOCK_BASE + offset, 1))

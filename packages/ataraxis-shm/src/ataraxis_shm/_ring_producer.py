@@ -13,7 +13,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from ataraxis_shm._checksum import crc32
-from ataraxis_shm._errors import RingFullError
+from ataraxis_shm._errors import RingClosedError, RingFullError
 from ataraxis_shm._frame import HEADER_SIZE, RECORD_MAGIC, frame_size, pack_padding, prefix_checksum
 from ataraxis_shm._ring_create import create_ring
 from ataraxis_shm._ring_end import RingEnd
@@ -176,7 +176,8 @@ class RingProducer(RingEnd):
             RingFullError: No space in time; also a `queue.Full`.
             ValueError: The record is longer than `max_body` and can never fit.
             TypeError: A part is not bytes-like.
-            RuntimeError: The ring is closed, or was created by the process that this one was forked from.
+            RingClosedError: The ring is closed, or was created by the process that this one was forked from; also a
+                RuntimeError.
 
         When an exception that comes from outside (a KeyboardInterrupt) ends the call, the record is stored once or not
         at all. Takes time linear in the length of the record.
@@ -221,7 +222,8 @@ class RingProducer(RingEnd):
 
         Raises:
             RingFullError: No space in time; its ``stored`` says how many records, the first ones, are in the ring.
-            ValueError, TypeError, RuntimeError: As for `put`; the records before the one that raised are stored.
+            RingClosedError: As for `put`, perhaps in the middle, by another thread; its ``stored`` says the same.
+            ValueError, TypeError: As for `put`; the records before the one that raised are stored.
         """
         stored = 0
         iterator = iter(records)
@@ -232,7 +234,7 @@ class RingProducer(RingEnd):
                 if done < len(chunk):
                     try:
                         self._put_slowly(tuple(chunk[done]), timeout)
-                    except RingFullError as error:
+                    except (RingFullError, RingClosedError) as error:
                         error.stored = stored + done
                         raise
                     done += 1
@@ -251,7 +253,7 @@ class RingProducer(RingEnd):
 
         Raises:
             ValueError: The record can never fit.
-            RuntimeError: The ring is closed or belongs to the parent process.
+            RingClosedError: The ring is closed or belongs to the parent process.
         """
         size = self._size_of(length)
         return wait_until(lambda: self._find_place(size) is not None, timeout)
@@ -405,9 +407,9 @@ class RingProducer(RingEnd):
     def _find_place(self, size: int) -> tuple[int, int] | None:
         """Return the head and the position that a frame of so many bytes would get now, None without space."""
         if self._closed:
-            raise RuntimeError(f"Unable to put into the ring {self.path}: it was closed.")
+            raise RingClosedError(f"Unable to put into the ring {self.path}: it was closed.")
         if self._foreign:
-            raise RuntimeError(
+            raise RingClosedError(
                 f"Unable to put into the ring {self.path}: it belongs to the parent process. Make another ring after "
                 f"the fork."
             )
