@@ -1,13 +1,12 @@
 """The queue that packages are put into: whoever has it, in whatever process, logs to its folder."""
 
-import sys
+import os
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from ataraxis_logger._entry import ONSET_PAYLOAD, ONSET_TIME, is_onset
-from ataraxis_logger._errors import PackageTypeError
+from ataraxis_logger._errors import LogFullError, PackageTypeError
 from ataraxis_logger._formats.journal_layout import BODY_PREFIX, FLAG_SPILLED
 from ataraxis_logger._live.onsets import note_onset
 from ataraxis_logger._live.places import state_folders
@@ -15,7 +14,7 @@ from ataraxis_logger._live.pressure import Pressure
 from ataraxis_logger._live.producers import FolderProducer, producer_of
 from ataraxis_logger._live.ring_watch import RingWatch
 from ataraxis_logger._package import LogPackage
-from ataraxis_shm._errors import RingFullError
+from ataraxis_shm._errors import RingClosedError, RingFullError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,13 +80,14 @@ class LogQueue:
         if type(package) is not LogPackage:
             _refuse(package)
         data, time_stamp = package.serialized_data, package.time_stamp
-        if len(data) > self._spill_above or not time_stamp:
+        ring_put, spill_above = self._way
+        if len(data) > spill_above or not time_stamp:
             self._put_special(package, block, timeout)
             return
         prefix = _pack_prefix(package.source_id, 0, time_stamp)
         try:
-            self._put(prefix, data, timeout=0)
-        except (RingFullError, RuntimeError):  # full; or closed, not open yet, the parent's
+            ring_put(prefix, data, timeout=0)
+        except (RingFullError, RingClosedError):
             self._put_slowly(prefix, data, block, timeout)
 
     def put_nowait(self, package: LogPackage) -> None:
@@ -106,7 +106,7 @@ class LogQueue:
                 if type(package) is not LogPackage:
                     _refuse(package)
                 data, time_stamp = package.serialized_data, package.time_stamp
-                if len(data) > self._spill_above or not time_stamp:
+                if len(data) > self._way[1] or not time_stamp:
                     self._put_chunk(chunk)
                     self._put_special(package, block=True, timeout=None)
                     continue
@@ -129,7 +129,7 @@ class LogQueue:
         """Tells whether a package of 64 bytes would have to wait for space in the buffer of this process."""
         try:
             return self._producer is not None and not self._producer.ring.wait_for_space(BODY_PREFIX.size + 64, 0)
-        except RuntimeError:  # closed, or the parent's: the next put makes another one
+        except RingClosedError:  # the next put makes another one
             return False
 
     @property
@@ -141,11 +141,12 @@ class LogQueue:
     def put_entry(self, source: int, time_stamp: int, payload: bytes | memoryview) -> None:
         """Puts an entry of which all parts were checked, and which is no onset; waits for space."""
         prefix = _pack_prefix(source, 0, time_stamp)
+        ring_put, spill_above = self._way
         try:
-            if len(payload) <= self._spill_above:
-                self._put(prefix, payload, timeout=0)
+            if len(payload) <= spill_above:
+                ring_put(prefix, payload, timeout=0)
                 return
-        except (RingFullError, RuntimeError):  # full; or closed, not open yet, the parent's
+        except (RingFullError, RingClosedError):
             pass
         self._put_slowly(prefix, payload, block=True, timeout=None)
 
@@ -167,14 +168,13 @@ class LogQueue:
         """Puts a package that did not go in at once."""
         pressure, payload = Pressure(block, timeout), _view_of(data)
         for _ in range(_REOPENINGS):
-            producer = self._producer or self._open()
+            producer = self.producer
             try:
                 if len(payload) > producer.spill_above:
                     _put_spilled(producer, prefix, payload, pressure)
                 else:
                     _put_patiently(producer, (prefix, payload), pressure)
-            except RuntimeError as error:
-                # The ring was closed by `stop`, or this process was forked from the one it belongs to.
+            except RingClosedError as error:  # by `stop`
                 self._connect(None)
                 last = error
             else:
@@ -189,17 +189,17 @@ class LogQueue:
             note_onset(self._producer, int(package.source_id), onset_us)
 
     def _put_chunk(self, chunk: list[tuple[bytes]]) -> None:
-        """Puts the records of a chunk and empties it."""
-        stored = 0
-        try:
-            if self._producer is not None:
-                with suppress(RuntimeError):
-                    stored = self._producer.ring.put_many(chunk, timeout=0)
-        except RingFullError as error:
-            stored = error.stored
-        rest = chunk[stored:]
+        """Empties a chunk and puts its records."""
+        # Emptied first: a put that is interrupted must not be repeated on the way out.
+        records = chunk.copy()
         chunk.clear()
-        for (body,) in rest:
+        if not records:
+            return
+        try:
+            stored = self.producer.ring.put_many(records, timeout=0)
+        except (RingFullError, RingClosedError) as error:
+            stored = error.stored
+        for (body,) in records[stored:]:
             self._put_slowly(body[: BODY_PREFIX.size], body[BODY_PREFIX.size :], block=True, timeout=None)
 
     def _open(self) -> FolderProducer:
@@ -209,16 +209,16 @@ class LogQueue:
 
     def _connect(self, producer: FolderProducer | None) -> None:
         self._producer = producer
-        if producer is None:
-            self._put: _Put = _put_unopened
-            self._spill_above = sys.maxsize
-        else:
-            self._put = producer.ring.put
-            self._spill_above = producer.spill_above
+        # How a small payload goes, and what is small. One value, so that no thread meets the halves of two; before
+        # there is a ring, nothing is small.
+        self._way: tuple[_Put, int] = (
+            (_put_nowhere, -1) if producer is None else (producer.ring.put, producer.spill_above)
+        )
 
     def _backlogs(self) -> list[tuple[int, int]]:
         """Returns packages and bytes waiting in each ring of the folder."""
-        if self._watch is None:
+        # A forked child has its own: another thread of the parent may have been inside the parent's.
+        if self._watch is None or self._watch.pid != os.getpid():
             self._watch = RingWatch(state_folders(self._folder))
         return [(ring.waiting, ring.backlog) for ring in self._watch.look()]
 
@@ -240,7 +240,8 @@ def _put_spilled(producer: FolderProducer, prefix: bytes, payload: memoryview, p
         try:
             parts = _pack_prefix(prefix[0], FLAG_SPILLED, int.from_bytes(prefix[-8:], "little")), reference.pack()
             position = _put_patiently(producer, parts, pressure)
-        except BaseException:
+        except (LogFullError, RingClosedError):
+            # After anything else, an interrupt, the frame may be in the ring: then the file goes with the ring.
             spills.discard(reference)
             raise
         spills.committed(position, reference.size)
@@ -252,8 +253,8 @@ def _view_of(data: "_Payload") -> memoryview:
     return view if view.c_contiguous else memoryview(view.tobytes())
 
 
-def _put_unopened(*_: "Buffer", timeout: float | None = None) -> int:
-    raise RuntimeError(f"The ring is not open yet (timeout {timeout}).")
+def _put_nowhere(*_: "Buffer", timeout: float | None = None) -> int:
+    raise RingClosedError(f"The ring is not open yet (timeout {timeout}).")
 
 
 def _refuse(package: object) -> NoReturn:

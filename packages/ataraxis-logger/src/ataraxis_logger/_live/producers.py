@@ -38,7 +38,8 @@ class FolderProducer:
         self.ring = _make_ring(self.states, folder, storage, buffer_size)
         self.spill_above = self.ring.capacity // SPILL_SHARE
         self.spills = SpillFolder(self.ring.path, self.ring.capacity)
-        self.spill_lock = threading.Lock()
+        # Re-entrant, as the one below: a signal handler or a finalizer may put while its thread does.
+        self.spill_lock = threading.RLock()
         self._pid = os.getpid()
 
     @property
@@ -64,7 +65,7 @@ class FolderProducer:
             tidy_unowned(self.states)
 
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 _producers: dict[Path, FolderProducer] = {}
 
 
@@ -128,7 +129,7 @@ def _make_ring_in(  # noqa: PLR0913, PLR0917  # private, with one caller
 def _forget_all() -> None:
     """Starts a forked child without rings: those of the parent are the parent's."""
     global _lock  # noqa: PLW0603  # another thread of the parent may have held it
-    _lock = threading.Lock()
+    _lock = threading.RLock()
     _producers.clear()
 
 

@@ -1,5 +1,6 @@
 """Looking at all rings of a log folder, again and again, at little cost."""
 
+import os
 import threading
 from pathlib import Path
 from typing import NamedTuple
@@ -43,9 +44,13 @@ class RingWatch:
 
     Args:
         states: The state folders of the log.
+
+    Attributes:
+        pid: The process that made this.
     """
 
     def __init__(self, states: tuple[Path, ...]) -> None:
+        self.pid = os.getpid()
         self._states = states
         self._rings: dict[Path, RingConsumer] = {}
         self._lock = threading.Lock()
