@@ -4,10 +4,12 @@ import errno
 import itertools
 import os
 import struct
+from pathlib import Path
 
 import pytest
 
-from ataraxis_logger._formats.journal_layout import BODY_PREFIX
+from ataraxis_logger._formats.journal_layout import BODY_PREFIX, list_segments
+from ataraxis_logger._formats.journal_writer import SegmentWriter
 from ataraxis_logger._live import npy_store
 from ataraxis_logger._live.claimed_ring import ClaimedRing, stored_count
 from ataraxis_logger._live.folder import Folder
@@ -49,6 +51,8 @@ def open_npy_without_links(folder, page):
 def open_journal(folder, page):
     return JournalStore(folder, page)
 
+
+DESCRIPTORS = Path("/proc/self/fd")
 
 STORES = [open_npy, open_npy_with_threads, open_npy_without_links, open_journal]
 MODULES = ("npy_store", "journal_store", "claimed_ring", "folder")
@@ -181,6 +185,78 @@ def test_another_folder_in_the_place_of_the_log_is_not_written_to(bench, opener,
     again.store_all()
     again.close()
     assert bench.numbers() == list(range(10))
+
+
+class ReadOnlyFolder(Folder):
+    """A folder on a file system that the system has made read-only after an error."""
+
+    def create(self, name):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), name)
+
+
+@pytest.mark.skipif(not DESCRIPTORS.is_dir(), reason="counts descriptors as Linux shows them")
+def test_a_store_that_cannot_be_opened_keeps_nothing_open(bench, monkeypatch):
+    """A writer tries twice a second for as long as the disk refuses, which may be days."""
+    monkeypatch.setattr(npy_store, "Folder", ReadOnlyFolder)
+    page = SessionPage.attach(bench.state)
+    before = set(DESCRIPTORS.iterdir())
+    for _ in range(3):
+        with pytest.raises(OSError, match="Read-only"):
+            NpyStore(bench.log, page)
+    assert set(DESCRIPTORS.iterdir()) == before
+    page.close()
+
+
+def test_segments_to_which_nothing_could_be_appended_are_removed(bench, monkeypatch):
+    def refuse(segment, frames, records):  # noqa: ARG001  # as the original's
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    bench.put(3)
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(SegmentWriter, "append_frames", refuse)
+        for _ in range(3):
+            attached = Attached(bench.state, bench.log, open_journal)
+            with pytest.raises(OSError, match="No space"):
+                attached.store_one()
+            attached.close()
+    assert not list_segments(bench.log)
+    attached = Attached(bench.state, bench.log, open_journal)
+    attached.store_all()
+    attached.close()
+    assert bench.numbers() == [0, 1, 2]
+
+
+def test_an_empty_segment_removes_no_other_one_that_has_its_name(bench):
+    page = SessionPage.attach(bench.state)
+    store = JournalStore(bench.log, page)
+    path = store._segment(0).path
+    path.unlink()
+    path.write_bytes(b"another writer's")
+    store.close()
+    page.close()
+    assert path.read_bytes() == b"another writer's"
+
+
+class BusyRing:
+    """A ring whose writer stores two batches between any two looks at it, until the tail has reached 1,000."""
+
+    def __init__(self):
+        self._tail = 0
+
+    @property
+    def tail(self):
+        if self._tail < 1000:
+            self._tail += 2
+        return self._tail
+
+    @property
+    def scratch(self):
+        return (self._tail + 1, self._tail + 1, self._tail, self._tail)
+
+
+def test_the_stored_count_is_never_that_of_another_moment():
+    ring = BusyRing()
+    assert stored_count(ring) == ring.tail == 1000
 
 
 def _store_in_two_batches(tally, state, log, opener):

@@ -208,6 +208,9 @@ def _is_growing(path: Path) -> bool:
     try:
         # A link to a segment (a session that was moved) is as good as the segment; the lock is on what it leads to.
         return is_being_written(path.resolve())
+    except FileNotFoundError:
+        # Its writer has removed it: nothing could be appended.
+        return True
     except PermissionError:
         # A journal that cannot be written to has no writer (a read-only copy).
         return False

@@ -134,6 +134,19 @@ class SegmentWriter:
         finally:
             self.abandon()
 
+    def discard(self) -> None:
+        """Lets go of the segment and removes it: nothing was appended.
+
+        Raises:
+            OSError: the system refused to remove it; it is let go of all the same.
+        """
+        try:
+            # Its name may be another segment's by now, if somebody has removed this one.
+            if self._file is not None and _is_still(self.path, self._file):
+                self.path.unlink()
+        finally:
+            self.abandon()
+
     def abandon(self) -> None:
         """Lets go of the segment without a footer."""
         file, self._file = self._file, None

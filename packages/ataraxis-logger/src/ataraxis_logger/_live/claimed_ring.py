@@ -22,8 +22,11 @@ _SLOTS: Final = ((0, 1), (2, 3))  # position and count, twice
 
 def stored_count(ring: RingConsumer) -> int:
     """Returns how many packages of a ring were stored and advanced past, for any process that looks."""
-    tail = ring.tail
-    return next((ring.scratch[count] for position, count in _SLOTS if ring.scratch[position] == tail), 0)
+    while True:
+        tail = ring.tail
+        stored = next((ring.scratch[count] for position, count in _SLOTS if ring.scratch[position] == tail), 0)
+        if ring.tail == tail:  # else both counts may have been replaced meanwhile
+            return stored
 
 
 class ClaimedRing:

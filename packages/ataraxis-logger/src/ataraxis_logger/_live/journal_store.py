@@ -73,10 +73,17 @@ class JournalStore:
             self._unsynced.discard(salt)
 
     def close(self) -> None:
-        """Ends the open segments with their footers."""
+        """Ends the open segments with their footers.
+
+        Empty ones are removed: while a disk is full, each attempt to append begins one.
+        """
         self._unsynced.clear()
         while self._segments:
-            self._segments.popitem()[1].close()
+            segment = self._segments.popitem()[1]
+            if segment.records:
+                segment.close()
+            else:
+                segment.discard()
 
     def _inline(self, segment: SegmentWriter, ring: ClaimedRing, batch: Batch, reference: Reference) -> None:
         ((position, body),) = batch

@@ -18,7 +18,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -91,14 +91,14 @@ class NpyStore:
         require_identity(folder, page.folder_identity)
         self._left: dict[int, dict[int, bool]] = {}
         self._repeats: dict[str, int] = {}
-        self._folder = Folder(folder)
-        try:
+        with ExitStack() as opened:
+            self._folder = Folder(folder)
+            opened.callback(self._folder.close)
             self._folder.make_folder(PENDING_FOLDER)
             self._pending = Folder(folder / PENDING_FOLDER)
+            opened.callback(self._pending.close)
             self._has_links = self._try_link()
-        except OSError:
-            self._folder.close()
-            raise
+            opened.pop_all()
         self._crew = Crew(threads if self._has_links else 1)
 
     def claim(self, ring: ClaimedRing) -> None:
