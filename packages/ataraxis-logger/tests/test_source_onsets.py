@@ -255,6 +255,21 @@ def test_time_zero_with_another_payload_is_no_onset(logger):
     assert sorted(payload for _, payload in read_log(logger.output_directory)[1]) == [b"12345678", b"abc", b"xyz"]
 
 
+def test_a_clock_that_was_set_back_does_not_stop_a_source(logger, monkeypatch):
+    real = time.time_ns
+    with logger:
+        monkeypatch.setattr(time, "time_ns", lambda: real() + 3600 * 10**9)
+        logger.source(1).log(b"an hour early")
+        monkeypatch.setattr(time, "time_ns", real)
+    with logger:
+        source = logger.source(1)
+        source.log(b"first")
+        time.sleep(0.002)
+        source.log(b"second")
+    entries = {payload: time_stamp for time_stamp, payload in read_log(logger.output_directory)[1][1:]}
+    assert 1 <= entries[b"first"] <= entries[b"second"] - 2000
+
+
 def test_another_folder_has_other_onsets(tmp_path):
     with DataLogger(tmp_path, "a") as first, DataLogger(tmp_path, "b") as second:
         first.input_queue.put(onset_package(1, 1000))

@@ -96,8 +96,9 @@ class LogSource:
         """Finds or makes the onset, and where on this system's monotonic clock it lies."""
         onset_us, monotonic_us = claim_onset(self._queue.producer, self._source, self._put_onset)
         if not monotonic_us:
-            # An earlier session's: how long ago that was only the wall clock can tell.
-            monotonic_us = time.monotonic_ns() // 1000 - (time.time_ns() // 1000 - onset_us)
+            # An earlier session's: how long ago that was only the wall clock can tell. When it was set back since, and
+            # says that the onset is yet to come, time goes on from the onset.
+            monotonic_us = time.monotonic_ns() // 1000 - max(0, time.time_ns() // 1000 - onset_us)
         self._zero_ns = monotonic_us * 1000
         self._onset_us = onset_us
 
