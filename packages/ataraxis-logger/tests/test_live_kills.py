@@ -11,8 +11,14 @@ import time
 import pytest
 
 from ataraxis_logger import DataLogger, recover_logs
+from ataraxis_logger._live import owner
+from ataraxis_logger._live.places import folder_identity, make_state_folder
 from ataraxis_logger._live.ring_watch import RingWatch
-from ataraxis_logger._live.session_page import SessionPage
+from ataraxis_logger._live.session_page import STARTED, SessionPage
+from ataraxis_logger._live.spill import SpillFolder, spill_files
+from ataraxis_logger._live.tidy import remove_exhausted
+from ataraxis_logger._live.writer import Writer
+from ataraxis_shm import RingConsumer, RingProducer
 from ataraxis_shm.testing import Victim
 from live_helpers import (
     START_METHODS,
@@ -252,6 +258,60 @@ def test_keeper_and_writers_killed_in_any_order(tmp_path, storage, order):
     repeats = 4 if "again" in order else 1
     assert sorted(numbers_of(read_log(logger.output_directory)[2])) == sorted(list(range(100)) * repeats)
     assert_nothing_left(logger.output_directory)
+
+
+def test_a_stop_just_after_the_keeper_was_killed_leaves_nothing(tmp_path, storage, monkeypatch):
+    """The writers go on for a moment without their keeper; the stop waits for them."""
+    logger = DataLogger(tmp_path, storage=storage)
+    logger.start()
+    put_numbered(logger.input_queue, 1, 100)
+    logger.flush()
+    monkeypatch.setattr(owner, "revive", lambda page, states: False)  # noqa: ARG005  # as the original's
+    page = SessionPage.attach(state_of(logger)[0])
+    kill(page.keeper_pid)
+    logger.stop()
+    assert not page.is_at_work()
+    page.close()
+    assert_numbered(logger.output_directory, {1: 100})
+    assert_nothing_left(logger.output_directory)
+
+
+def test_what_was_killed_in_the_making_is_removed(tmp_path, storage):
+    logger = DataLogger(tmp_path, storage=storage)
+    logger.input_queue.put(numbered(1, 0))
+    for state in state_of(logger):
+        make_state_folder(state)
+        (state / ".0123.ring.4567.new").write_bytes(bytes(1 << 12))
+        (state / ".session.0123").write_bytes(bytes(1 << 12))
+    logger.start()
+    logger.stop()
+    assert_numbered(logger.output_directory, {1: 1})
+    assert_nothing_left(logger.output_directory)
+
+
+@pytest.mark.parametrize("remove", ["by the writer", "by the owner"])
+def test_a_ring_goes_after_its_spill_files(tmp_path, remove):
+    """A kill between the two must not leave files that nobody looks for any more."""
+    states = (tmp_path / "state",)
+    page = SessionPage.provide(make_state_folder(states[0]), tmp_path, "npy")
+    page.folder_identity, page.state = folder_identity(tmp_path), STARTED
+    with RingProducer.create(states[0] / "a.ring", 1 << 12) as producer:
+        SpillFolder(producer.path, 1 << 12).write(b"never committed")
+    victim = Victim(_remove_rings_until_killed, states, remove)
+    assert victim.join() == -signal.SIGKILL
+    assert not spill_files(producer.path)
+    page.close()
+
+
+def _remove_rings_until_killed(_tally, states, remove):
+    def kill_instead(_consumer):
+        kill(os.getpid())
+
+    RingConsumer.unlink = kill_instead
+    if remove == "by the owner":
+        remove_exhausted(states)
+    else:
+        Writer(states, SessionPage.attach(states[0]), 0).turn()
 
 
 def test_writers_go_on_without_their_owner_when_the_keeper_is_killed(tmp_path, storage):

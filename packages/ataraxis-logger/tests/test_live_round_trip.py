@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ataraxis_logger import DataLogger, LogPackage
 from ataraxis_logger._errors import LogFullError, LoggerError, PackageTypeError
+from ataraxis_logger._live.producers import close_producer
 from live_helpers import (
     START_METHODS,
     STORAGES,
@@ -41,6 +42,20 @@ def test_a_package_is_stored_and_nothing_else_is_left(logger):
     logger.start()
     logger.stop()
     assert read_log(logger.output_directory) == {1: [(5, b"abc"), (6, b"d")]}
+    assert_nothing_left(logger.output_directory)
+
+
+def test_the_rings_of_one_process_are_stored_in_their_order(logger):
+    """A process goes on to put after a `stop` that could not store everything: then it has several rings."""
+    for ring in range(8):
+        for number in range(10 * ring, 10 * ring + 10):
+            logger.input_queue.put(numbered(1, number, per_stamp=1000))
+        close_producer(logger.input_queue.producer.folder)
+    assert len(rings_of(logger.output_directory)) == 8
+    logger.start()
+    logger.flush()
+    logger.stop()
+    assert_numbered(logger.output_directory, {1: 80})
     assert_nothing_left(logger.output_directory)
 
 

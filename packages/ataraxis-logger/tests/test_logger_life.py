@@ -74,6 +74,17 @@ def test_sync_intervals_are_positive(tmp_path, interval):
         DataLogger(tmp_path, storage="journal", sync_interval=interval)
 
 
+def test_a_sync_interval_is_a_number(tmp_path):
+    with pytest.raises(SettingTypeError, match="sync_interval"):
+        DataLogger(tmp_path, storage="journal", sync_interval="1")
+
+
+def test_numbers_beyond_any_use_are_cut_down(tmp_path):
+    with DataLogger(tmp_path, process_count=2, thread_count=2**70, sleep_timer=2**70) as logger:
+        put_numbered(logger.input_queue, 1, 10)
+    assert_numbered(logger.output_directory, {1: 10})
+
+
 def test_counts_below_one_mean_one(tmp_path):
     with DataLogger(tmp_path, process_count=0, thread_count=-3, sleep_timer=-5, buffer_size=1) as logger:
         assert len(logger.processes) == 1

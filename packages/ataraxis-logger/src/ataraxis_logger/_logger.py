@@ -23,6 +23,8 @@ Storage = Literal["npy", "journal"]
 
 FOLDER_ENDING: Final = "_data_log"
 DEFAULT_BUFFER_SIZE: Final = 16 << 20
+MOST_THREADS: Final = 1024
+LONGEST_SLEEP_US: Final = 1_000_000
 
 
 class DataLogger:
@@ -37,7 +39,7 @@ class DataLogger:
         instance_name: Names the log folder; may hold slashes for folders in between, and no `..`.
         process_count: Writers, at least 1, at most 128.
         thread_count: Threads with which a writer of the `npy` storage makes files, at most one per core.
-        sleep_timer: The longest sleep of an idle writer, in microseconds.
+        sleep_timer: The longest sleep of an idle writer, in microseconds; it never sleeps for more than 50 ms.
         exist_ok: Kept for programs written for 3.x; changes nothing.
         storage: `"npy"` for a file per package; `"journal"` for large files of many, for high rates.
         buffer_size: Bytes that a process can put ahead of the writers. Shared memory, one buffer for each process.
@@ -77,8 +79,8 @@ class DataLogger:
         self._settings = SessionSettings(
             storage=_checked_storage(storage),
             process_count=max(1, _integer("process_count", process_count)),
-            thread_count=max(1, _integer("thread_count", thread_count)),
-            sleep_us=max(0, _integer("sleep_timer", sleep_timer)),
+            thread_count=min(max(1, _integer("thread_count", thread_count)), MOST_THREADS),
+            sleep_us=min(max(0, _integer("sleep_timer", sleep_timer)), LONGEST_SLEEP_US),
             sync_us=_sync_us(sync_interval, storage),
         )
         self._buffer_size = _integer("buffer_size", buffer_size)
@@ -250,10 +252,9 @@ class DataLogger:
 
     def _running_session(self) -> OwnedSession | None:
         """Returns the session if it runs, after a look at whether it had to be helped."""
-        if not self.started:
+        session = self._session  # once: another thread may stop the logger meanwhile
+        if session is None or not session.is_running:
             return None
-        session = self._session
-        assert session is not None  # noqa: S101  # for mypy: `started` has looked
         session.revive()
         self._warn_of_restarts(session.page)
         return session
@@ -302,7 +303,13 @@ def _sync_us(interval: float | None, storage: str) -> int:
         return 0
     if storage != "journal":
         raise SettingValueError("sync_interval needs storage='journal': the files of single packages are not synced.")
-    if not 1e-6 <= interval <= 1e9:  # noqa: PLR2004  # a microsecond, thirty years
+    try:
+        is_in_range = 1e-6 <= interval <= 1e9  # noqa: PLR2004  # a microsecond, thirty years
+    except TypeError:
+        raise SettingTypeError(
+            f"sync_interval must be a number of seconds or None, not {type(interval).__name__}."
+        ) from None
+    if not is_in_range:
         raise SettingValueError(f"sync_interval must be a positive number of seconds or None, not {interval!r}.")
     return round(interval * 1e6)
 

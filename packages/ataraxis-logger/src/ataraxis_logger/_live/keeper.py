@@ -25,6 +25,7 @@ from ataraxis_logger._live.session_page import (
     SessionPage,
 )
 from ataraxis_logger._live.tidy import survey, tidy
+from ataraxis_shm._ring_layout import wait_until
 
 _TICK_S: Final = 0.02
 _ORPHAN_LOOK_S: Final = 0.05
@@ -140,6 +141,8 @@ class Keeper:
                     child.process.kill()
                     child.process.wait()
             self._page.writer(child.number).pid = 0
+        # Those of a keeper before this one.
+        wait_until(lambda: not self._page.is_writing(), max(0.0, deadline - time.monotonic()))
 
 
 def _describe(status: int) -> str:

@@ -14,7 +14,6 @@ from ataraxis_logger._live.producers import close_producer
 from ataraxis_logger._live.ring_watch import RingView, RingWatch
 from ataraxis_logger._live.session_page import (
     IDLE,
-    KEEPER_LOCK,
     MAX_WRITERS,
     OWNER_LOCK,
     STARTED,
@@ -170,10 +169,10 @@ def _own_page(folder: Path, states: tuple[Path, ...], storage: str) -> SessionPa
 
 def _wait_for_last_keeper(page: SessionPage, folder: Path) -> None:
     """Ends the session of an owner that was killed, if its keeper is still at work: this one takes over its rings."""
-    if not page.is_held(KEEPER_LOCK):
+    if not page.is_at_work():
         return
     page.state = STOPPING
-    if not wait_until(lambda: not page.is_held(KEEPER_LOCK), _OTHER_ENDS_S):
+    if not wait_until(lambda: not page.is_at_work(), _OTHER_ENDS_S):
         raise LoggerStateError(
             f"The keeper (process {page.keeper_pid}) of an earlier session on {folder} does not end. It may hang on a "
             "drive that does not answer; nothing is lost when it is killed."
@@ -255,7 +254,7 @@ class _SessionEnd:
         """Ends keeper and writers, and removes what is not needed any more."""
         with ctrl_c_put_off():
             self.page.state = STOPPING
-            wait_until(lambda: not self.page.is_held(KEEPER_LOCK), _KEEPER_ENDS_S)
+            wait_until(lambda: not self.page.is_at_work(), _KEEPER_ENDS_S)
             self.page.state = IDLE
             tidy(self.states, self.page)
             self._let_go()

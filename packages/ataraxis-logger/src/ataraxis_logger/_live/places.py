@@ -46,7 +46,7 @@ def make_state_folder(state: Path) -> Path:
 
 
 def ring_paths(states: tuple[Path, ...]) -> list[Path]:
-    """Returns the rings in the state folders, oldest first where their times differ."""
+    """Returns the rings in the state folders, in any order."""
     found = []
     for state in states:
         try:

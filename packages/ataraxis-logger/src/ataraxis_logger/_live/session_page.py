@@ -42,6 +42,7 @@ OWNER_LOCK: Final = 0
 KEEPER_LOCK: Final = 1
 NAMING_LOCK: Final = 2
 ONSET_LOCK: Final = 3
+MAKER_LOCK: Final = 4
 WRITER_LOCKS: Final = 16
 
 MAX_WRITERS: Final = 128
@@ -245,6 +246,10 @@ class SessionPage:
         """Tells whether a writer is alive."""
         return any(self.is_held(WRITER_LOCKS + number) for number in range(min(self.process_count, MAX_WRITERS)))
 
+    def is_at_work(self) -> bool:
+        """Tells whether a keeper or a writer is alive: writers go on for a moment when their keeper was killed."""
+        return self.is_held(KEEPER_LOCK) or self.is_writing()
+
     def remove(self) -> None:
         """Removes the page; those who have it mapped keep the memory."""
         discard(self.path)
@@ -288,11 +293,20 @@ def _remove_unusable(path: Path) -> None:
         file.close()
 
 
+def remove_unfinished_pages(state_folder: Path) -> None:
+    """Removes what makers of pages left that were killed before their page was there."""
+    for temporary in state_folder.glob(f".{PAGE_NAME}.*"):
+        with suppress(FileNotFoundError), open_file(temporary) as file:
+            if not file.byte_is_locked(MAKER_LOCK):
+                discard(temporary)
+
+
 def _publish(path: Path, folder: Path, storage_index: int) -> None:
     """Makes a page under a temporary name and gives it its own, unless another process is faster."""
     temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     file = open_file(temporary, create=True)
     try:
+        file.try_lock_byte(MAKER_LOCK)
         reserve(file.fd, PAGE_SIZE)
         SessionPage(temporary, file)._describe(folder, storage_index)  # noqa: SLF001  # the one place that makes a page
         with suppress(FileExistsError):

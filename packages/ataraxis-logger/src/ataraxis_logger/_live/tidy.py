@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from ataraxis_logger._live.claimed_ring import stored_count
 from ataraxis_logger._live.places import ring_paths
-from ataraxis_logger._live.session_page import KEEPER_LOCK, OWNER_LOCK, SessionPage
+from ataraxis_logger._live.session_page import KEEPER_LOCK, OWNER_LOCK, SessionPage, remove_unfinished_pages
 from ataraxis_logger._live.spill import discard_spills
 from ataraxis_shm._errors import RingFormatError
 from ataraxis_shm._ring_consumer import RingConsumer
+from ataraxis_shm._ring_create import remove_unfinished_rings
 
 
 class Survey(NamedTuple):
@@ -43,12 +44,12 @@ def remove_exhausted(states: tuple[Path, ...]) -> None:
     for path in ring_paths(states):
         with suppress(FileNotFoundError, RingFormatError), RingConsumer.attach(path) as ring:
             if ring.claim() and ring.exhausted:
+                discard_spills(path)  # first: without the ring nobody would look for them
                 ring.unlink()
-                discard_spills(path)
 
 
 def tidy(states: tuple[Path, ...], page: SessionPage | None = None) -> None:
-    """Removes exhausted rings and, when nothing else is left of the session, its page and folders.
+    """Removes exhausted rings, what was killed in the making and, when nothing else is left, the page and the folders.
 
     Args:
         states: The state folders of the log.
@@ -59,6 +60,8 @@ def tidy(states: tuple[Path, ...], page: SessionPage | None = None) -> None:
     if page is not None and not ring_paths(states):
         page.remove()
     for state in states:
+        remove_unfinished_rings(state)
+        remove_unfinished_pages(state)
         with suppress(OSError):  # in use, or not there
             state.rmdir()
 

@@ -70,7 +70,7 @@ class Writer:
         Returns:
             How long the next rest should begin with.
         """
-        page, rings, longest = self._page, self._rings.values(), self._page.sleep_us / 1e6
+        page, rings, longest = self._page, self._rings.values(), min(self._page.sleep_us / 1e6, _FOLDER_LOOK_S)
         until = time.monotonic() + _FOLDER_LOOK_S
         while True:
             pause = min(pause, longest)
@@ -129,13 +129,22 @@ class Writer:
             self._others.pop(path).close()
         living = sum(slot.pid > 0 for slot in self._page.writers())
         share = -(-len(paths) // max(1, living))
-        for path in paths:
-            if path in self._rings or len(self._rings) >= share:
-                continue
-            consumer = self._attach(path)
-            if consumer is not None and consumer.claim():
-                self._take(path, self._others.pop(path))
+        for consumer in self._claimable(paths):
+            if len(self._rings) < share and consumer.claim():
+                self._take(consumer.path, self._others.pop(consumer.path))
         self._slot.rings = len(self._rings)
+
+    def _claimable(self, paths: list[Path]) -> list[RingConsumer]:
+        """Returns the rings that this writer has not claimed, but of each process only the oldest until it is empty.
+
+        A process has a second ring when it went on to put after `stop`, which may have left something in the first.
+        """
+        unclaimed = [consumer for path in paths if path not in self._rings and (consumer := self._attach(path))]
+        oldest: dict[int, int] = {}
+        for ring in (*unclaimed, *(claimed.consumer for claimed in self._rings.values())):
+            if ring.backlog:
+                oldest[ring.process] = min(ring.created, oldest.get(ring.process, ring.created))
+        return [ring for ring in unclaimed if ring.created <= oldest.get(ring.process, ring.created)]
 
     def _attach(self, path: Path) -> RingConsumer | None:
         if path not in self._others:
@@ -153,8 +162,8 @@ class Writer:
         """Removes the rings that are empty and stay so, and keeps their counts."""
         for path, ring in list(self._rings.items()):
             if ring.consumer.exhausted:
+                discard_spills(path)  # first: without the ring nobody would look for them
                 self._move_counts(ring)
-                discard_spills(path)
                 self._drain.remove(ring)
                 ring.consumer.close()
                 del self._rings[path]
