@@ -6,6 +6,7 @@ import multiprocessing
 import pickle
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from live_helpers import (
     assert_nothing_left,
     assert_numbered,
     numbered,
+    package,
     processes_of,
     put_numbered,
     read_log,
@@ -150,6 +152,24 @@ def test_a_second_logger_on_the_folder_is_refused(tmp_path):
     with second:
         second.input_queue.put(numbered(1, 1))
     assert_numbered(first.output_directory, {1: 2})
+
+
+def test_a_start_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    logger = DataLogger(tmp_path)
+    with monkeypatch.context() as broken:
+        broken.setattr(sys, "executable", "")
+        with pytest.raises(LoggerStateError, match="no interpreter"):
+            logger.start()
+    assert not logger.started
+    assert_nothing_left(logger.output_directory)
+    logger.input_queue.put(package(1, 1, b"kept"))
+    with monkeypatch.context() as broken:
+        broken.setattr(sys, "executable", "")
+        with pytest.raises(LoggerStateError, match="no interpreter"):
+            logger.start()
+    with logger:
+        pass
+    assert read_log(logger.output_directory) == {1: [(1, b"kept")]}
 
 
 def test_two_loggers_in_different_folders_do_not_meet(tmp_path):

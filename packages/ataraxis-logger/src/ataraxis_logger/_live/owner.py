@@ -138,6 +138,8 @@ def _begin(folder: Path, states: tuple[Path, ...], settings: SessionSettings) ->
         start_keeper(states)
     except BaseException:
         page.state = IDLE
+        if not page.is_at_work():
+            tidy(states, page)
         page.close()
         raise
     return page, leftovers
