@@ -360,6 +360,17 @@ def test_any_executor_runs_the_jobs(tmp_path: Path) -> None:
         assert archived(folder) == in_order(ENTRIES)
 
 
+def test_an_executor_that_fails_is_an_archive_error_and_nothing_is_removed(tmp_path: Path) -> None:
+    write_npy(tmp_path, ENTRIES)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    executor = ThreadPoolExecutor(1)
+    executor.shutdown()
+    with pytest.raises(ArchiveError, match="The executor failed: RuntimeError: cannot schedule new futures"):
+        compress_npy_logs(tmp_path, remove_sources=True, executor=executor)
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+
 def test_large_indexes_reach_the_workers_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_journal(tmp_path, ENTRIES)
     sorter = compress.RowSorter

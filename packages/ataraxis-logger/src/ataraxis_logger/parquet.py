@@ -179,15 +179,18 @@ def _column_type(dtype: "np.dtype[Any]") -> "np.dtype[Any]":
         if base.kind not in "biufSmM" or fields[name].ndim > 1 or base == np.longdouble or not _has_known_unit(base):
             raise ValueError(
                 f"The field {name[:40]} of type {str(fields[name])[:60]} has no equivalent in Parquet. Fields can be "
-                "booleans, numbers of up to 64 bits, byte strings, datetimes and intervals in s, ms, us or ns, and "
-                "one-dimensional arrays of these."
+                "booleans, numbers of up to 64 bits, byte strings, dates, times and intervals in s, ms, us or ns, "
+                "and one-dimensional arrays of these."
             )
     return fields
 
 
 def _has_known_unit(dtype: "np.dtype[Any]") -> bool:
     """Tells whether Arrow has the unit of datetimes and intervals; NumPy has more, and multiples such as 25 us."""
-    return dtype.kind not in "mM" or np.datetime_data(dtype) in {(unit, 1) for unit in ("s", "ms", "us", "ns")}
+    if dtype.kind not in "mM":
+        return True
+    unit, step = np.datetime_data(dtype)
+    return step == 1 and (unit in {"s", "ms", "us", "ns"} or dtype == np.dtype("M8[D]"))
 
 
 def _column(values: "NDArray[Any]") -> Any:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import Executor, Future, as_completed
 from queue import SimpleQueue
 from typing import IO, Any, Final, TypeVar
 
@@ -31,9 +31,21 @@ def usable_cores() -> int:
 
 
 def run_on_executor(executor: Executor, function: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
-    """Yields the results of jobs that an executor runs, as they are done."""
-    for future in as_completed([executor.submit(function, job) for job in jobs]):
-        yield future.result()
+    """Yields the results of jobs that an executor runs, as they are done.
+
+    Raises:
+        ArchiveError: the executor refused a job or lost one; those that have not begun are cancelled.
+    """
+    futures: list[Future[Result]] = []
+    try:
+        futures += (executor.submit(function, job) for job in jobs)
+        for future in as_completed(futures):
+            yield future.result()
+    except Exception as error:
+        raise ArchiveError(f"The executor failed: {type(error).__name__}: {str(error)[:300]}") from error
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def run_on_workers(function: Callable[[Job], Result], jobs: Sequence[Job], workers: int) -> Iterator[Result]:
