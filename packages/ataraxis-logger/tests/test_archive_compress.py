@@ -370,7 +370,6 @@ def test_an_executor_that_fails_is_an_archive_error_and_nothing_is_removed(tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 
 
-
 def test_large_indexes_reach_the_workers_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_journal(tmp_path, ENTRIES)
     sorter = compress.RowSorter
