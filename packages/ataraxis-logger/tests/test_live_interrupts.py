@@ -120,6 +120,23 @@ def test_a_signal_handler_puts_a_large_payload_while_its_thread_puts_one(logger,
     assert stored_numbers(logger, 2) == [2, 1]
 
 
+class Interrupted(int):
+    """A size that is added up while a signal handler puts a large payload."""
+
+    def __radd__(self, other):
+        self.spills.committed(999, 1)
+        return other + int(self)
+
+
+def test_a_signal_handler_puts_a_large_payload_while_those_that_wait_are_counted(tmp_path):
+    spills = SpillFolder(tmp_path / "a.ring", 100)
+    Interrupted.spills = spills
+    spills.committed(0, Interrupted(20))
+    spills.committed(8, 20)
+    assert spills.has_space(50, 0)
+    assert not spills.has_space(80, 8)
+
+
 def forked(action):
     """Starts a forked child that does something, is killed when it hangs, and tells by its exit status how it went."""
     with warnings.catch_warnings():

@@ -9,7 +9,6 @@ killed, or the put was interrupted) goes with the ring.
 import itertools
 import os
 import zlib
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
@@ -82,13 +81,16 @@ class SpillFolder:
         self._ring = ring
         self._limit = limit
         self._numbers = itertools.count(1)
-        self._waiting: deque[tuple[int, int]] = deque()
+        self._waiting: dict[int, int] = {}
 
     def has_space(self, size: int, tail: int) -> bool:
         """Tells whether a payload of this size may be spilled, when the ring's tail is at `tail`."""
-        while self._waiting and self._waiting[0][0] < tail:
-            self._waiting.popleft()
-        return not self._waiting or size + sum(waiting for _, waiting in self._waiting) <= self._limit
+        # Copies, because a signal handler may spill in between.
+        for position in tuple(self._waiting):
+            if position < tail:
+                self._waiting.pop(position, None)
+        waiting = tuple(self._waiting.values())
+        return not waiting or size + sum(waiting) <= self._limit
 
     def write(self, payload: "Buffer") -> Reference:
         """Puts a payload into a new spill file.
@@ -113,7 +115,7 @@ class SpillFolder:
 
     def committed(self, position: int, size: int) -> None:
         """Notes that the frame at a position refers to a payload of this size."""
-        self._waiting.append((position, size))
+        self._waiting[position] = size
 
     def discard(self, reference: Reference) -> None:
         """Removes a spill file whose frame was not committed."""
