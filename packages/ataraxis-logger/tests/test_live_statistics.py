@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from ataraxis_logger._live import writer
+from ataraxis_logger._live.places import folder_identity, make_state_folder, ring_paths
 from ataraxis_logger._live.ring_watch import RingView
 from ataraxis_logger._live.session_page import SessionPage
 from ataraxis_logger._live.statistics import Statistician
+from ataraxis_shm import RingConsumer, RingProducer
 
 RING = RingView(Path("ring"), head=640, tail=640, accepted=10, stored=10)
 
@@ -59,3 +62,23 @@ def test_counts_that_a_killed_writer_left_half_moved_do_not_hold_up_a_look(page)
     page.writer(0).retirements = 1
     statistics = Statistician().count(page, lambda: [RING])
     assert (statistics.accepted, statistics.written, statistics.backlog) == (10, 10, 0)
+
+
+def test_a_ring_that_another_writer_removes_is_counted_once(tmp_path, monkeypatch):
+    states = (make_state_folder(tmp_path / "state"),)
+    page = SessionPage.provide(states[0], tmp_path, "npy")
+    page.folder_identity = folder_identity(tmp_path)
+    with RingProducer.create(states[0] / "a.ring", 1 << 12) as producer:
+        producer.put(b"stored by the other one")
+    paths = ring_paths(states)
+    monkeypatch.setattr(writer, "ring_paths", lambda states: paths)  # noqa: ARG005  # as they were a moment ago
+    late = writer.Writer(states, page, 0)
+    late._attach(producer.path)
+    with RingConsumer.attach(producer.path) as consumer:
+        assert consumer.claim()
+        consumer.advance(consumer.head)
+        consumer.unlink()
+    late.turn()
+    late.close()
+    assert page.writer(0).retired_accepted == 0
+    page.close()

@@ -132,6 +132,9 @@ class Writer:
         for consumer in self._claimable(paths):
             if len(self._rings) < share and consumer.claim():
                 self._take(consumer.path, self._others.pop(consumer.path))
+                if not consumer.path.exists():
+                    # Another writer has just removed it, and counted what came through it.
+                    self._drop(consumer.path)
         self._slot.rings = len(self._rings)
 
     def _claimable(self, paths: list[Path]) -> list[RingConsumer]:
@@ -164,9 +167,12 @@ class Writer:
             if ring.consumer.exhausted:
                 discard_spills(path)  # first: without the ring nobody would look for them
                 self._move_counts(ring)
-                self._drain.remove(ring)
-                ring.consumer.close()
-                del self._rings[path]
+                self._drop(path)
+
+    def _drop(self, path: Path) -> None:
+        ring = self._rings.pop(path)
+        self._drain.remove(ring)
+        ring.consumer.close()
 
     def _move_counts(self, ring: ClaimedRing) -> None:
         """Removes a ring's file and adds what came through it to the writer's own counts."""
