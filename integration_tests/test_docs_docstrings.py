@@ -34,4 +34,6 @@ def test_examples_run(name, tmp_path, monkeypatch):
     failed, attempted = doctest.testmod(module, optionflags=FLAGS)
     assert attempted
     assert not failed, f"{failed} of {attempted} examples failed, their output is above"
-    assert not list(tmp_path.iterdir()), "an example leaves files behind"
+    # A child that is killed while its coverage is measured leaves the file of that measurement.
+    left = [path.name for path in tmp_path.iterdir() if not path.name.startswith(".coverage.")]
+    assert not left, "an example leaves files behind"

@@ -187,6 +187,7 @@ def test_a_folder_that_becomes_read_only(small_disk, storage):
             process.kill()
     wait_for(lambda: remount(small_disk, "ro"))
     put_numbered(logger.input_queue, 2, 5)
+    wait_for(lambda: logger.statistics.is_refused)  # by the writer that took the place of the killed one
     with pytest.raises(LoggerStateError, match="Read-only file system"):
         logger.stop()
     assert remount(small_disk, "rw")
