@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -37,6 +38,32 @@ def test_archiving_while_the_logger_runs_and_again_after_it_stopped(storage: str
         logger.compress_logs(remove_sources=True)
     assert Counter(archived(logger.output_directory)) == Counter(entries)
     assert sorted(path.name for path in logger.output_directory.iterdir()) == ["1_log.npz", "2_log.npz"]
+
+
+@STORAGES
+def test_nothing_listed_is_still_held_while_others_log(storage: str, tmp_path: Path) -> None:
+    logger = DataLogger(tmp_path, "rig", storage=storage)
+    entries: list[Entry] = []
+    is_over = threading.Event()
+
+    def log_on() -> None:
+        while not is_over.is_set():
+            entries.extend(put_entries(logger, 40, first=1 + len(entries)))
+            logger.flush()  # so that writing is always about to end, and the archives stay small
+
+    with logger:
+        thread = threading.Thread(target=log_on)
+        thread.start()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                for _ in range(5):
+                    logger.compress_logs(remove_sources=True, max_workers=1)
+        finally:
+            is_over.set()
+            thread.join()
+    logger.compress_logs(remove_sources=True)
+    assert Counter(archived(logger.output_directory)) == Counter(entries)
 
 
 @STORAGES

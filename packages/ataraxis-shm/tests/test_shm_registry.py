@@ -4,8 +4,10 @@ import contextlib
 import gc
 import os
 import signal
+import sys
 import threading
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -316,6 +318,59 @@ def test_a_file_that_waits_to_be_closed_can_be_opened_again(file, path):
     os.fstat(again.fd)
     again.close()
     _registry.reap()
+
+
+def count_descriptors():
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def interrupted(step, action, interrupt):
+    """Calls an action, and an interrupt before the given line of the registry; tells whether it came that far."""
+    left = step
+
+    def trace(frame, event, _):
+        nonlocal left
+        if frame.f_code.co_filename != _registry.__file__:
+            return None
+        if event == "line":
+            left -= 1
+            if not left:
+                sys.settrace(None)
+                interrupt()
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        action()
+    finally:
+        sys.settrace(before)
+    return left <= 0
+
+
+@pytest.mark.parametrize("keeps", [False, True], ids=["and close", "and keep"])
+def test_a_signal_handler_may_open_the_file_that_is_being_closed(path, keeps):
+    open_file(path, create=True).close()
+    descriptors = count_descriptors()
+    for step in range(1, 1000):
+        opened = []
+
+        def open_again(opened=opened):
+            opened.append(open_file(path))
+            if not keeps:
+                opened[0].close()
+
+        came_so_far = interrupted(step, open_file(path).close, open_again)
+        for file in opened:
+            if keeps:
+                assert os.fstat(file.fd).st_ino == path.stat().st_ino
+                assert file.try_lock_byte(1)
+            file.close()
+        assert count_descriptors() == descriptors
+        if not came_so_far:
+            break
+    assert not came_so_far
+    assert step > 20
 
 
 def test_garbage_collection_closes(path):

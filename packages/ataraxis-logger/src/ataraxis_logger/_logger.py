@@ -209,21 +209,22 @@ class DataLogger:
     ) -> None:
         """Archives the log, one `<source>_log.npz` per source; see `compress_npy_logs`.
 
-        On a running logger what was accepted before this call is stored first.
+        On a running logger what was accepted before this call is stored first. Then the folder is listed, and what was
+        listed is archived once the writers have let go of it; the journal's open segments wait for the next time.
         """
-        from ataraxis_logger._archive.compress import compress_npy_logs  # noqa: PLC0415  # `start` need not wait for it
+        # Here, because `start` need not wait for this import.
+        from ataraxis_logger._archive.compress import ArchiveOptions, archive_folder  # noqa: PLC0415
 
-        self.flush()
-        compress_npy_logs(
-            self._output_directory,
-            remove_sources,
-            memory_mapping,
-            verbose,
-            compress,
-            verify_integrity,
-            max_workers,
-            executor=executor,
+        options = ArchiveOptions(
+            remove_sources, memory_mapping, verbose, compress, verify_integrity, max_workers, executor
         )
+        self.flush()
+        archive_folder(self._output_directory, options, flush=self._release_files)
+
+    def _release_files(self) -> None:
+        session = self._running_session()
+        if session is not None:
+            session.release_files()
 
     def __enter__(self) -> Self:
         self.start()

@@ -58,14 +58,20 @@ class _Entry:
         _closing.add(self)
         if lock.acquire(blocking=False):
             try:
-                # A garbage collection in between may have come here first, by closing another file.
-                if not self.mutex.held and _entries.get(self.key) is self:
-                    _closing.discard(self)
-                    del _entries[self.key]
-                    self.mutex.lose()
-                    self.close_descriptors()
+                # A garbage collection or a signal handler may have come here first, between any two of these lines.
+                if not self.mutex.held and _entries.get(self.key) is self and _entries.pop(self.key, None) is self:
+                    self._close_unless_used()
             finally:
                 lock.release()
+
+    def _close_unless_used(self) -> None:
+        """Closes the file, which nobody can find any more, unless a signal handler found it just before."""
+        _closing.discard(self)
+        if self.references:
+            _entries[self.key] = self
+        else:
+            self.mutex.lose()
+            self.close_descriptors()
 
     def close_descriptors(self) -> None:
         for fd in (self.fd, self.map_fd, *self.spare):

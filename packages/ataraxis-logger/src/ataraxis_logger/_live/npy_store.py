@@ -53,6 +53,14 @@ def pending_name(ring_id: int, position: int) -> str:
     return f"{ring_id:016x}.{position:x}"
 
 
+def pending_names(folder: Path) -> set[str]:
+    """Returns the names of the entries of a log folder that its writers still hold."""
+    try:
+        return set(os.listdir(folder / PENDING_FOLDER))  # noqa: PTH208  # names are all it takes
+    except FileNotFoundError:
+        return set()
+
+
 def parse_pending(name: str) -> tuple[int, int] | None:
     """Returns the ring id and position in a pending name, or None for any other name."""
     ring_id, _, position = name.partition(".")

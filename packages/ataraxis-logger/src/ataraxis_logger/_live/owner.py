@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ataraxis_logger._errors import FlushTimeoutError, LoggerStateError
 from ataraxis_logger._live.exits import SESSION_PRIORITY, ctrl_c_put_off, drain_at_exit, leave_at_exit, report_at_exit
 from ataraxis_logger._live.launch import start_keeper
+from ataraxis_logger._live.npy_store import pending_names
 from ataraxis_logger._live.places import folder_identity, make_state_folder, state_folders
 from ataraxis_logger._live.pressure import PATIENCE_S, Trouble, revive
 from ataraxis_logger._live.producers import close_producer
@@ -106,6 +107,12 @@ class OwnedSession:
     def flush(self, timeout: float | None) -> None:
         """Waits until everything that is accepted now is stored; see `DataLogger.flush`."""
         self._end.flush(timeout)
+
+    def release_files(self) -> None:
+        """Waits until the writers have let go of the files that are there now, or take too long to."""
+        held = pending_names(self.folder)
+        self.flush(None)  # a pending name goes some moments after its entry was stored
+        wait_until(lambda: held.isdisjoint(pending_names(self.folder)), _NOTICE_S)
 
     def stop(self) -> None:
         """Ends the session; see `DataLogger.stop`."""
