@@ -12,6 +12,7 @@ import pytest
 
 from archive_helpers import Entry, archived, field_loop
 from ataraxis_logger import DataLogger, LogArchiveReader, LogPackage, compress_npy_logs
+from ataraxis_logger._live.npy_store import PENDING_FOLDER, pending_name
 
 STORAGES = pytest.mark.parametrize("storage", ["npy", "journal"])
 
@@ -44,26 +45,29 @@ def test_archiving_while_the_logger_runs_and_again_after_it_stopped(storage: str
 def test_nothing_listed_is_still_held_while_others_log(storage: str, tmp_path: Path) -> None:
     logger = DataLogger(tmp_path, "rig", storage=storage)
     entries: list[Entry] = []
-    is_over = threading.Event()
-
-    def log_on() -> None:
-        while not is_over.is_set():
-            entries.extend(put_entries(logger, 40, first=1 + len(entries)))
-            logger.flush()  # so that writing is always about to end, and the archives stay small
-
-    with logger:
-        thread = threading.Thread(target=log_on)
+    with logger, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        thread = threading.Thread(target=lambda: entries.extend(put_entries(logger, 6000, first=1)))
         thread.start()
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")
-                for _ in range(5):
-                    logger.compress_logs(remove_sources=True, max_workers=1)
-        finally:
-            is_over.set()
-            thread.join()
+        while thread.is_alive():
+            logger.compress_logs(remove_sources=True, max_workers=1)
+        thread.join()
     logger.compress_logs(remove_sources=True)
     assert Counter(archived(logger.output_directory)) == Counter(entries)
+
+
+def test_archiving_waits_until_the_writers_have_let_go_of_what_was_listed(tmp_path: Path) -> None:
+    with DataLogger(tmp_path, "rig") as logger:
+        put_entries(logger, 4, first=1)
+        logger.flush()
+        held = logger.output_directory / PENDING_FOLDER / pending_name(1, 2)
+        held.hardlink_to(next(logger.output_directory.glob("001_*.npy")))
+        release = threading.Timer(0.3, held.unlink)  # the writer, some time after the listing
+        release.start()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            logger.compress_logs(remove_sources=True)
+        release.join()
 
 
 @STORAGES
