@@ -171,6 +171,8 @@ class Worker:
 def _environment(scratch: Path, *, isolated: bool) -> dict[str, str]:
     """The environment variables of a worker."""
     variables = dict(os.environ)
+    # Packages are compiled when they are installed; without bytecode each import would compile ours again.
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
     variables.update({name: str(scratch) for name in ("TMPDIR", "TEMP", "TMP")})
     if isolated:
         for name in ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__"):
