@@ -15,7 +15,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from figure import draw
 from recording import RecordingError, Sent, interrupt_flag, record
 from report import SessionReport, session_report, table
 from rig_config import RigConfig, default_rig
@@ -119,6 +118,8 @@ def publish(results: list[SourceResult], output: Path) -> int:
     """Print the table, leave report and figure, and judge."""
     print(table(results))
     SessionReport(session_report(results).to_dict()).to_yaml(output / "session_report.yaml")
+    from figure import draw  # noqa: PLC0415  # spawned producers import this module too, and need no matplotlib
+
     draw(results, output / "session.png")
     print(f"Left in {output}: rig_config.yaml, session_report.yaml, session.png and the archives in rig_data_log/")
     damaged = [result for result in results if result.lost or result.doubled or not result.intact]

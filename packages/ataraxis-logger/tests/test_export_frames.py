@@ -226,31 +226,7 @@ def test_a_dask_cluster_archives_verifies_and_exports(tmp_path: Path) -> None:
         executor.shutdown()
 
 
-# NWB and plots.
-
-
-@pytest.mark.filterwarnings("ignore")  # pynwb and hdmf warn on import about their own future
-def test_typed_payloads_go_into_nwb(tmp_path: Path) -> None:
-    """The recipe of the documentation: uniform payloads as a TimeSeries with absolute times."""
-    pynwb = pytest.importorskip("pynwb")
-    from datetime import UTC, datetime  # beside the library it is for
-
-    from ataraxis_logger import LogArchiveReader
-
-    values = np.arange(100, dtype="<f8") / 3
-    write_npy(tmp_path / "log", [onset(1), *[(1, (n + 1) * 1000, values[n].tobytes()) for n in range(100)]])
-    with LogArchiveReader(tmp_path / "log") as reader:
-        messages = reader.to_numpy("<f8")
-        start = datetime.fromtimestamp(int(reader.onset_timestamp_us) / 1e6, UTC)
-        seconds = (messages["timestamp_us"] - reader.onset_timestamp_us) / 1e6
-    session = pynwb.NWBFile("lick sensor", "session", start)
-    session.add_acquisition(pynwb.TimeSeries("lick", data=messages["payload"], unit="V", timestamps=seconds))
-    with pynwb.NWBHDF5IO(tmp_path / "session.nwb", "w") as file:
-        file.write(session)
-    with pynwb.NWBHDF5IO(tmp_path / "session.nwb", "r") as file:
-        series = file.read().acquisition["lick"]
-        assert np.array_equal(series.data[:], values)
-        assert np.allclose(series.timestamps[:], np.arange(1, 101) / 1000)
+# Plots.
 
 
 def test_a_log_is_drawn_as_a_png(tmp_path: Path) -> None:
