@@ -194,7 +194,7 @@ def test_a_segment_cut_at_any_byte_gives_every_whole_record(tmp_path: Path) -> N
 entries_lists = st.lists(st.tuples(st.integers(0, 255), st.integers(0, 2**64 - 1), st.binary(max_size=80)), max_size=8)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(entries_lists, st.data())
 def test_flipped_bits_lose_at_most_their_own_record(entries: list[Entry], data: st.DataObject) -> None:
     frames = frames_of(FakeRing(7), entries)
@@ -224,7 +224,7 @@ def test_a_frame_that_begins_in_the_padding_before_it_is_found(cut: int) -> None
     assert sum(damage.stop - damage.start for damage in scan.damage) == 7 - cut
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(entries_lists, st.data())
 def test_spliced_and_repeated_blocks_leave_every_intact_record_and_no_other(
     entries: list[Entry], data: st.DataObject

@@ -111,7 +111,7 @@ def test_generated_classes_survive_the_round_trip(config):
 
 
 @given(any_text)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_every_string_survives_in_every_place(text):
     cls = make_dataclass(
         "Config", [("a", str), ("b", list[str]), ("c", dict[str, Any]), ("d", Any)], bases=(YamlConfig,)
@@ -138,7 +138,7 @@ def test_what_has_no_annotation_survives_when_yaml_can_hold_it(value):
 
 
 @given(st.sampled_from(list(scalars)), plain)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_a_value_that_does_not_fit_reads_back_or_is_warned_about(hint, value):
     cls = make_dataclass("Config", [("field", hint)], bases=(YamlConfig,))
     with warnings.catch_warnings(record=True) as caught:
@@ -171,7 +171,7 @@ def load_or_documented_error(text):
 
 
 @given(st.text() | any_text)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_arbitrary_text_never_crashes(text):
     load_or_documented_error(text)
 
@@ -183,13 +183,13 @@ fragments = st.sampled_from(
 
 
 @given(st.lists(fragments, max_size=30).map("".join))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_arbitrary_yaml_never_crashes(text):
     load_or_documented_error(text)
 
 
 @given(st.dictionaries(st.sampled_from("abcdefghi") | any_text, plain, max_size=9))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_arbitrary_documents_load_as_they_are(document):
     text = yaml.safe_dump({key: value for key, value in document.items() if encodable(key, value)})
     assert isinstance(load_or_documented_error(text), Everything | None)
