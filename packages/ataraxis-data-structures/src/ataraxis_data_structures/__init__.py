@@ -10,21 +10,37 @@ Example:
     30
 """
 
-# Star imports are the point of an umbrella: a list of names here would be a second one to keep.
+from typing import TYPE_CHECKING
+
 import ataraxis_logger
 import ataraxis_nested
 import ataraxis_shm
 import ataraxis_yamlconfig
-from ataraxis_logger import *  # noqa: F403
-from ataraxis_nested import *  # noqa: F403
-from ataraxis_shm import *  # noqa: F403
-from ataraxis_yamlconfig import *  # noqa: F403
+from ataraxis_data_structures._version import __version__
 
-# Last: each package has a version of its own.
-from ataraxis_data_structures._version import __version__  # isort: skip
+_PACKAGES = (ataraxis_nested, ataraxis_yamlconfig, ataraxis_shm, ataraxis_logger)
 
 __all__ = ["__version__"]
 __all__ += ataraxis_logger.__all__
 __all__ += ataraxis_nested.__all__
 __all__ += ataraxis_shm.__all__
 __all__ += ataraxis_yamlconfig.__all__
+
+# A list of names here would be a second one to keep. Type checkers read the star imports; at run time a name is fetched
+# when it is first used (PEP 562), because a star import would load everything that the packages themselves put off.
+if TYPE_CHECKING:
+    from ataraxis_logger import *  # noqa: F403
+    from ataraxis_nested import *  # noqa: F403
+    from ataraxis_shm import *  # noqa: F403
+    from ataraxis_yamlconfig import *  # noqa: F403
+else:
+
+    def __getattr__(name: str) -> object:
+        for package in _PACKAGES:
+            if name in package.__all__:
+                value = globals()[name] = getattr(package, name)
+                return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
