@@ -13,7 +13,7 @@ from bench_environments import EnvironmentUnavailableError, PeerEnvironments, en
 from bench_options import parse
 from bench_progress import Progress
 from bench_report import compare_results, describe_tracebacks, format_result
-from bench_results import Result, ResultFileError, load_result, save_result
+from bench_results import Result, ResultFileError, load_result, merge, save_result
 from bench_rows import RowsError, load_rows, title_of
 from bench_session import measure
 
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 
     from bench_model import Row
 
-_QUICK_SECONDS: Final = 170.0
-_QUICK_ENVIRONMENT_SECONDS: Final = 60.0
-_QUICK_TIMEOUT: Final = 20
-_STALE_SECONDS: Final = 86_400.0
 _INTERRUPTED: Final = 130
 
 
@@ -64,8 +60,9 @@ def _run(options: argparse.Namespace) -> int:
         environments = PeerEnvironments(options.store, progress.say, refresh=options.refresh)
         if options.prepare:
             return _prepare(environments, rows, progress)
+        before = load_result(options.into) if options.into else None
         result = measure(options, rows, environments, progress)
-    return _report(options, result)
+    return _report(options, merge(before, result) if before else result)
 
 
 def _prepare(environments: PeerEnvironments, rows: Iterable[tuple[str, Row]], progress: Progress) -> int:

@@ -41,6 +41,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--list", action="store_true", help="print the rows and stop")
     add("--prepare", action="store_true", help="make the environments of all peers and stop")
     add("--refresh", action="store_true", help="make the environments of the peers anew, with what is newest now")
+    add("--into", metavar="RESULT", type=Path, help="put the rows into an earlier result of --json, for theirs there")
     add("--compare", nargs=2, metavar=("OLD", "NEW"), type=Path, help="compare two results of --json and stop")
     add(
         "--write-docs",

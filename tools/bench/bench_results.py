@@ -172,6 +172,13 @@ class Result:
         return [row for row in self.rows if row.verdict() in {Verdict.MISSED, Verdict.FAILED}]
 
 
+def merge(old: Result, new: Result) -> Result:
+    """The rows of an earlier run, those that were measured again replaced; each row is a comparison of its own."""
+    again = {(row.package, row.name): row for row in new.rows}
+    rows = [again.pop((row.package, row.name), row) for row in old.rows]
+    return Result(new.machine, new.settings, [*rows, *again.values()], old.complete and new.complete)
+
+
 def check_limits(row: Row, result: RowResult) -> list[Check]:
     """Holds the measured numbers to the limits of the row; a must and an aim on the same number share a check."""
     checks: dict[tuple[str, str, str | None], Check] = {}

@@ -252,6 +252,18 @@ def test_two_results_are_compared_by_ratio(folder):
     assert "only in old: old only" in done.stdout
 
 
+def test_rows_are_measured_again_into_an_earlier_result(folder):
+    write_rows(folder, FAST, "Row('bad', 'fake_work:fails_to_prepare')")
+    bench(folder, "--quick", "--rounds", "2", "--json", folder / "result.json")
+    before = rows_of(folder / "result.json")
+    again = ("--quick", "--rounds", "3", "--only", "spin", "--into", folder / "result.json")
+    assert bench(folder, *again, "--json", folder / "result.json").returncode == 0
+    after = rows_of(folder / "result.json")
+    assert list(after) == list(before)
+    assert after["bad"] == before["bad"]
+    assert [len(rows["spin"]["participants"][0]["rounds"]) for rows in (before, after)] == [2, 3]
+
+
 def test_a_file_that_is_no_result_is_refused(folder):
     for text, complaint in [
         ("{", "not JSON"),
