@@ -426,3 +426,13 @@ def test_a_fraction_written_by_hand_loads():
 def test_a_deque_longer_than_any_memory_loads_as_it_is():
     config = config_of(collections.deque[int]).from_yaml_string("field: {maxlen: 99999999999999999999, items: [1]}")
     assert config.field == {"maxlen": 99999999999999999999, "items": [1]}
+
+
+def test_a_list_of_the_right_length_becomes_a_named_tuple():
+    @dataclass
+    class Config(YamlConfig):
+        field: Position
+
+    loaded = Config.from_yaml_string("field: [1, a, b]\n").field
+    assert type(loaded) is Position
+    assert loaded == Position(1, "a", Path("b"))
