@@ -8,6 +8,20 @@ from bench_model import AtLeast, AtMost, Peer, Row, published
 
 _MEMORY: Final = AtMost(300, value="peak_MiB")
 
+
+def _read_all(kind: str) -> Row:
+    return Row(
+        f"read all 64 B entries of a {kind} archive",
+        ours=f"archive_work:read_{kind}",
+        must=AtLeast(25, versus="np.load"),
+        aim=AtLeast(40, versus="np.load"),
+        peers=(
+            Peer("np.load", f"archive_work:read_{kind}_numpy"),
+            published(f"archive_work:read_{kind}_published"),
+        ),
+    )
+
+
 ROWS: Final = (
     Row(
         "archive 64 B entries from memory, stored",
@@ -40,24 +54,6 @@ ROWS: Final = (
         must=_MEMORY,
         note="The floor reads the segment's bytes in one piece; we check, order and write every record.",
     ),
-    Row(
-        "read all 64 B entries of a stored archive",
-        ours="archive_work:read_stored",
-        must=AtLeast(25, versus="np.load"),
-        aim=AtLeast(40, versus="np.load"),
-        peers=(
-            Peer("np.load", "archive_work:read_stored_numpy"),
-            published("archive_work:read_stored_published"),
-        ),
-    ),
-    Row(
-        "read all 64 B entries of a deflated archive",
-        ours="archive_work:read_deflated",
-        must=AtLeast(25, versus="np.load"),
-        aim=AtLeast(40, versus="np.load"),
-        peers=(
-            Peer("np.load", "archive_work:read_deflated_numpy"),
-            published("archive_work:read_deflated_published"),
-        ),
-    ),
+    _read_all("stored"),
+    _read_all("deflated"),
 )
