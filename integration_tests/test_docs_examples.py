@@ -55,7 +55,8 @@ def test_logger(arguments, tmp_path):
 
 
 @pytest.mark.skipif(find_spec("pynwb") is None, reason="needs pynwb")
-def test_nwb(tmp_path):
+def test_nwb(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # importing pynwb fills one
     pytest.importorskip("pynwb", exc_type=ImportError)
     with DataLogger(tmp_path, "session", storage="journal") as logger:
         sensor = logger.source(1)

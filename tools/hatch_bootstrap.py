@@ -77,7 +77,7 @@ def install_hatch(home: Path) -> None:
 
 
 def hatch_environment(python: Path) -> dict[str, str]:
-    """The environment variables that keep hatch and uv inside the clone and on the way that pip takes."""
+    """The environment variables for hatch and what it starts: inside the clone, and on the way that pip takes."""
     configuration = PRIVATE / "config.toml"
     configuration.touch()  # hatch writes to the user's home folder when its file is missing
     environment = {**os.environ, **uv_settings(pip_settings(), os.environ)}
@@ -91,6 +91,8 @@ def hatch_environment(python: Path) -> dict[str, str]:
         UV_CONSTRAINT="tools/constraints.txt",
         PATH=os.pathsep.join([str(link_interpreters()), os.environ.get("PATH", os.defpath)]),
     )
+    # One more worker than processors: a good part of the tests waits for processes that it has started.
+    environment.setdefault("PYTEST_XDIST_AUTO_NUM_WORKERS", str((os.cpu_count() or 1) + 1))
     return environment
 
 

@@ -112,7 +112,7 @@ def test_dry_run_shows_everything_and_changes_nothing(clone, name):
     assert not (clone.folder / "dist").exists()
 
 
-@pytest.mark.parametrize("name", PACKAGES)
+@pytest.mark.parametrize("name", ["ataraxis-nested", "ataraxis-data-structures"])  # the umbrella cites itself, too
 def test_a_release_writes_proves_commits_and_tags(clone, name):
     done = clone.release(name, "patch")
     assert done.returncode == 0, done.stderr

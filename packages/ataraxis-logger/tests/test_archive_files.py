@@ -2,12 +2,14 @@
 
 import errno
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from ataraxis_logger import _files
 from ataraxis_logger._files import appear_whole, remove_partials, sync_folder, write_all
+from ataraxis_shm.testing import Tally, Victim
 
 
 def test_everything_is_written_however_little_the_system_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,6 +45,33 @@ def test_only_partial_files_are_swept(tmp_path: Path) -> None:
     (tmp_path / ".hidden").touch()
     assert remove_partials(tmp_path) == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", "mine.partial"]
+
+
+def write_until_killed(tally: Tally, path: Path) -> None:
+    with appear_whole(path) as file:
+        file.write(b"half")
+        file.flush()
+        tally.add()
+        time.sleep(60)
+
+
+@pytest.mark.kill
+def test_what_killed_writers_left_is_swept_and_what_living_ones_write_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "a [1].parquet"
+    with Victim(write_until_killed, path) as victim:
+        victim.tally.wait_for(1)
+        assert remove_partials(tmp_path) == 0
+        with appear_whole(path) as file:
+            file.write(b"whole")
+        assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 2
+    with appear_whole(tmp_path / "a 1.parquet") as file:
+        file.write(b"the remains of another file are not its to sweep")
+    assert len(list(tmp_path.iterdir())) == 3
+    with appear_whole(path) as file:
+        file.write(b"whole again")
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["a 1.parquet", "a [1].parquet"]
+    assert path.read_bytes() == b"whole again"
 
 
 def test_a_kept_old_file_survives_a_failed_replacement(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def peak_of(folder: Path, run: int, export: str = "") -> tuple[int, int]:
 
 def test_four_times_the_entries_take_no_more_memory(tmp_path: Path) -> None:
     peaks = []
-    for count in (120_000, 480_000):  # both beyond what may be mapped at a time
+    for count in (60_000, 240_000):  # both beyond what may be mapped at a time
         write_segments(tmp_path / str(count), count, 200)
         entries, peak = peak_of(tmp_path / str(count), run=5000)
         assert entries == count

@@ -1,5 +1,6 @@
 """Whatever is killed, by SIGKILL and at any moment: what was accepted reaches the disk once, and nothing is left."""
 
+import contextlib
 import multiprocessing
 import os
 import random
@@ -129,9 +130,12 @@ def _put_and_acknowledge(tally, queue, source):
 def test_producers_killed_in_the_middle_of_put(tmp_path, storage, method, chance):
     with DataLogger(tmp_path, storage=storage, buffer_size=SMALL_BUFFER) as logger:
         queue = logger.input_queue
-        victims = [Victim(_put_and_acknowledge, queue, source, method=method) for source in (1, 2, 3)]
-        for victim in victims:
-            victim.kill_after(chance.randrange(50, 1000))
+        with contextlib.ExitStack() as stack:
+            victims = [
+                stack.enter_context(Victim(_put_and_acknowledge, queue, source, method=method)) for source in (1, 2, 3)
+            ]
+            for victim in victims:
+                victim.kill_after(chance.randrange(50, 1000))
         acknowledged = {source: victim.tally.value for source, victim in zip((1, 2, 3), victims, strict=True)}
         put_numbered(queue, 4, 100)
         logger.flush()
@@ -297,8 +301,8 @@ def test_a_ring_goes_after_its_spill_files(tmp_path, remove):
     page.folder_identity, page.state = folder_identity(tmp_path), STARTED
     with RingProducer.create(states[0] / "a.ring", 1 << 12) as producer:
         SpillFolder(producer.path, 1 << 12).write(b"never committed")
-    victim = Victim(_remove_rings_until_killed, states, remove)
-    assert victim.join() == -signal.SIGKILL
+    with Victim(_remove_rings_until_killed, states, remove) as victim:
+        assert victim.join() == -signal.SIGKILL
     assert not spill_files(producer.path)
     page.close()
 

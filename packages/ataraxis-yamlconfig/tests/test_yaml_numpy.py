@@ -7,26 +7,17 @@
 
 import subprocess
 import sys
-import warnings
 from dataclasses import make_dataclass
 from typing import Any
 
 import pytest
 
-from ataraxis_yamlconfig import YamlConfig, YamlEncodeError, YamlTypeWarning
+from ataraxis_yamlconfig import YamlConfig, YamlEncodeError
 from ataraxis_yamlconfig._same import same
+from yaml_cases import outcome
 
 np = pytest.importorskip("numpy")
 npt = pytest.importorskip("numpy.typing")
-
-
-def outcome(hint, value):
-    config = make_dataclass("Config", [("field", hint)], bases=(YamlConfig,))(value)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        text = config.to_yaml_string()
-    assert all(item.category is YamlTypeWarning for item in caught)
-    return type(config).from_yaml_string(text).field, [str(item.message).partition(": ")[0] for item in caught]
 
 
 def loaded(hint, text):

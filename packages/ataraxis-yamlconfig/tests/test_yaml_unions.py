@@ -5,16 +5,15 @@
 
 # ruff: noqa: UP007, UP044 - hints are built from parts, in every spelling
 
-import warnings
 from dataclasses import dataclass, make_dataclass
 from fractions import Fraction
 from typing import Any, Union, Unpack
 
 import pytest
 
-from ataraxis_yamlconfig import YamlConfig, YamlTypeWarning
+from ataraxis_yamlconfig import YamlConfig
 from ataraxis_yamlconfig._same import same
-from yaml_cases import CASES, Dog
+from yaml_cases import CASES, Dog, outcome
 
 
 @dataclass(frozen=True)
@@ -28,16 +27,6 @@ class Marker:
 OTHERS = [Marker, Fraction, Dog, list[Marker], tuple[Marker, Marker], dict[str, Marker]]
 
 
-def outcome(hint, value):
-    """Give what is read back and whether there was a warning."""
-    config = make_dataclass("Config", [("field", hint)], bases=(YamlConfig,))(value)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        text = config.to_yaml_string()
-    assert all(item.category is YamlTypeWarning for item in caught)
-    return type(config).from_yaml_string(text).field, bool(caught)
-
-
 @pytest.mark.parametrize(("hint", "values"), [pytest.param(hint, values, id=name) for name, hint, values in CASES])
 def test_a_member_of_a_union_reads_back_or_is_warned_about(hint, values):
     for other in OTHERS:
@@ -45,7 +34,7 @@ def test_a_member_of_a_union_reads_back_or_is_warned_about(hint, values):
             for value in values:
                 placed = [value] if union is Union[list[hint], other, None] else value
                 back, warned = outcome(union, placed)
-                assert same(back, placed) != warned, (union, placed, back)
+                assert same(back, placed) != bool(warned), (union, placed, back)
 
 
 @pytest.mark.parametrize(("hint", "values"), [pytest.param(hint, values, id=name) for name, hint, values in CASES])
@@ -63,12 +52,12 @@ WRONG = [5, "text", [1], {"a": 1}, None, b"x", [[1]], {"maxlen": 2, "items": "no
 def test_a_value_that_is_of_no_member_reads_back_or_is_warned_about(hint, values):
     for wrong in WRONG:
         back, warned = outcome(Union[hint, Fraction, Marker], wrong)
-        assert same(back, wrong) != warned, (wrong, values)
+        assert same(back, wrong) != bool(warned), (wrong, values)
 
 
 def test_tuples_with_unpacked_parts_hold_anything():
     for hint in (tuple[int, *tuple[str, ...]], tuple[int, Unpack[tuple[str, ...]]]):
-        assert outcome(hint, (1, "a", "b")) == ((1, "a", "b"), False)
+        assert outcome(hint, (1, "a", "b")) == ((1, "a", "b"), [])
 
 
 def test_a_set_with_yaml_s_own_tag_is_read_by_every_container():

@@ -10,7 +10,8 @@ import collections.abc
 import enum
 import re
 import sys
-from dataclasses import dataclass, field
+import warnings
+from dataclasses import dataclass, field, make_dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
@@ -26,6 +27,8 @@ from ipaddress import (
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, NewType, Optional, TypedDict, TypeVar, Union
 from uuid import UUID
+
+from ataraxis_yamlconfig import YamlConfig, YamlTypeWarning
 
 T = TypeVar("T")
 UserId = NewType("UserId", int)
@@ -466,3 +469,13 @@ def places(hint: Any, value: Any) -> list[tuple[str, Any, Any]]:
         found.append(("dict key", dict[hint, int], {value: 1}))
         found.append(("in set", frozenset[hint], frozenset({value})))
     return found
+
+
+def outcome(hint: Any, value: Any) -> tuple[Any, list[str]]:
+    """What a field of this annotation and value reads back as, and the fields that were warned about on the way."""
+    config = make_dataclass("Config", [("field", hint)], bases=(YamlConfig,))(value)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        text = config.to_yaml_string()
+    assert all(item.category is YamlTypeWarning for item in caught)
+    return type(config).from_yaml_string(text).field, [str(item.message).partition(": ")[0] for item in caught]

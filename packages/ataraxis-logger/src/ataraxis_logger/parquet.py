@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from ataraxis_logger._archive.discover import refuse_log_file
-from ataraxis_logger._archive.reader import LogArchiveReader, typed_payloads
+from ataraxis_logger._archive.reader import LogArchiveReader
+from ataraxis_logger._archive.typed import typed_payloads
 from ataraxis_logger._errors import MissingExtraError
 from ataraxis_logger._files import appear_whole
 from ataraxis_logger._version import __version__

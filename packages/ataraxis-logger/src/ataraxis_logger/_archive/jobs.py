@@ -98,7 +98,8 @@ def _archive(job: ArchiveJob, report: SourceReport, stack: ExitStack, progress: 
         progress(job.entries)
         return
     with ExitStack() as file_stack:
-        file = file_stack.enter_context(appear_whole(report.path))
+        # Not swept for each source: the archiver has done that, and there may be millions of names in the folder.
+        file = file_stack.enter_context(appear_whole(report.path, sweep=False))
         writer = EntryWriter(file, job.scratch, job.source, compress=job.compress)
         for block in log.read(job.source):
             _check_damage(block, report)

@@ -16,7 +16,7 @@ from tempfile import mkdtemp
 from typing import Final
 
 from ataraxis_logger._errors import ArchiveBusyError
-from ataraxis_logger._files import remove_partials
+from ataraxis_logger._files import is_at, remove_partials
 from ataraxis_shm._registry import OpenFile, open_file
 
 _FOLDER: Final = ".archiving"
@@ -82,16 +82,9 @@ def _locked(place: Path) -> Iterator[OpenFile]:
         with lock:
             if not lock.try_lock_byte(_ARCHIVER):
                 raise ArchiveBusyError(f"Another process is archiving {place.parent}; wait for it, or end it.")
-            if _is_at(path, lock):
+            if is_at(path, lock.fd):
                 yield lock
                 return
-
-
-def _is_at(path: Path, lock: OpenFile) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(lock.fd))
-    except FileNotFoundError:
-        return False
 
 
 def _wait_for_workers(lock: OpenFile, folder: Path) -> None:

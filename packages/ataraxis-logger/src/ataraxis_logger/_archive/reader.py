@@ -11,6 +11,7 @@ import numpy as np
 from ataraxis_logger._archive.folder_log import open_log
 from ataraxis_logger._archive.log import Block, Log
 from ataraxis_logger._archive.onset import onsets_of
+from ataraxis_logger._archive.typed import fill_fields, message_dtype, typed_payloads
 from ataraxis_logger._archive.workers import usable_cores
 from ataraxis_logger._entry import MAX_TIME, parse_stem
 from ataraxis_logger._errors import DamagedEntryError, DamageWarning, LogFormatError, LogNotFoundError, OnsetError
@@ -48,7 +49,8 @@ class LogArchiveReader:
     Raises:
         LogNotFoundError: (FileNotFoundError) there is no log at the path, or the source is not in it.
         LogFormatError: (ValueError) the file holds no log entries, or there are several sources and none was chosen.
-        OnsetError: (ValueError) the source has different onsets, so that its absolute times are ambiguous.
+        OnsetError: (ValueError) the source has different onsets, so that its absolute times are ambiguous; or its
+            latest time, counted from the onset, does not fit into 64 bits.
 
     Warns:
         DamageWarning: an archive lost its directory, or a stretch of a segment holds no record, so that entries may be
@@ -120,6 +122,7 @@ class LogArchiveReader:
             onsets, self._onset_count = onsets_of(self._log, self._source)
             self._onsets = tuple(onsets)
             self._onset = self._choose_onset(onsets)
+            self._require_times_that_fit()
         except BaseException:
             self.close()
             raise
@@ -280,12 +283,12 @@ class LogArchiveReader:
                   dtype=[('timestamp_us', '<u8'), ('x', '<f8'), ('y', '<f8')])
         """
         payload_type = np.dtype(dtype)
-        result = np.empty(self.message_count, dtype=_message_dtype(payload_type))
+        result = np.empty(self.message_count, dtype=message_dtype(payload_type))
         place = 0
         for times, payloads in self.iter_blocks():
             stop = place + len(payloads)
             result["timestamp_us"][place:stop] = times
-            _fill_fields(result[place:stop], typed_payloads(times, payloads, payload_type))
+            fill_fields(result[place:stop], typed_payloads(times, payloads, payload_type))
             place = stop
         return result
 
@@ -330,6 +333,17 @@ class LogArchiveReader:
                 "they were logged."
             )
         return onsets[0] if onsets else None
+
+    def _require_times_that_fit(self) -> None:
+        """Refuses to count from the onset when a sum would not fit into 64 bits and come out as a small time."""
+        if not self._onset or not self.message_count:
+            return
+        latest = int(self._log.stamps(self._source, self._log.count(self._source) - 1)[0])
+        if latest + self._onset > MAX_TIME:
+            raise OnsetError(
+                f"The latest time stamp of source {self._source} in {self._path}, {latest}, lies beyond the end of 64-bit "
+                f"time when it counts from the onset {self._onset}. Pass onset_us=0 for the times as they were logged."
+            )
 
     def _blocks(self, start: int | None = None, stop: int | None = None) -> Iterator[Block]:
         return self._log.read(self._source, self._onset_count if start is None else start, stop)
@@ -406,50 +420,6 @@ class _Messages(Iterator[LogMessage]):
         self._damaged = block.damaged
         self._place = -1
         return next(self)
-
-
-def _message_dtype(payload: np.dtype[Any]) -> np.dtype[np.void]:
-    """Returns the dtype of a message whose payload is of the given one.
-
-    Raises:
-        ValueError: the dtype holds Python objects, or has a field `timestamp_us` of its own.
-    """
-    if payload.hasobject:
-        raise ValueError(f"The dtype {str(payload)[:60]} holds Python objects, which no payload can be.")
-    fields = [("payload", payload)]
-    if payload.names is not None:
-        fields = [(name, payload[name]) for name in payload.names]
-    if any(name == "timestamp_us" for name, _ in fields):
-        raise ValueError("The dtype has a field timestamp_us, which is the name of the messages' times; rename it.")
-    return np.dtype([("timestamp_us", "<u8"), *fields])
-
-
-def typed_payloads(
-    times: "NDArray[np.uint64]", payloads: Sequence[bytes | memoryview], dtype: np.dtype[Any]
-) -> "NDArray[Any]":
-    """Returns payloads as one array.
-
-    Raises:
-        LogFormatError: a payload has another size than the dtype.
-    """
-    sizes = np.fromiter(map(len, payloads), dtype=np.int64, count=len(payloads))
-    wrong = np.flatnonzero(sizes != dtype.itemsize)
-    if wrong.size:
-        number = int(wrong[0])
-        raise LogFormatError(
-            f"The payload of time stamp {int(times[number])} has {sizes[number]} bytes, the dtype has "
-            f"{dtype.itemsize}. All payloads must have that size."
-        )
-    return np.frombuffer(b"".join(payloads), dtype=dtype)
-
-
-def _fill_fields(target: "NDArray[np.void]", payloads: "NDArray[Any]") -> None:
-    """Copies payloads into the fields behind `timestamp_us`."""
-    if payloads.dtype.names is None:
-        target["payload"] = payloads
-    else:
-        for name in payloads.dtype.names:
-            target[name] = payloads[name]
 
 
 def _arrays_of(block: Block) -> "list[NDArray[np.uint8]]":

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ataraxis_logger._files import sync_data, sync_folder, write_all
+from ataraxis_logger._files import is_at, sync_data, sync_folder, write_all
 from ataraxis_logger._formats.journal_layout import (
     BODY_PREFIX,
     CHECKED_FROM,
@@ -142,7 +142,7 @@ class SegmentWriter:
         """
         try:
             # Its name may be another segment's by now, if somebody has removed this one.
-            if self._file is not None and _is_still(self.path, self._file):
+            if self._file is not None and is_at(self.path, self._file.fd):
                 self.path.unlink()
         finally:
             self.abandon()
@@ -196,15 +196,8 @@ def _create_segment(folder: Path, number: int | None) -> OpenFile:
             number += 1
             continue
         file = open_file(path)
-        if file.try_lock_byte(WRITER_LOCK) and _is_still(path, file):
+        if file.try_lock_byte(WRITER_LOCK) and is_at(path, file.fd):
             return file
         # An archiver that took the empty file for an abandoned one was faster: leave it to it.
         file.close()
         number += 1
-
-
-def _is_still(path: Path, file: OpenFile) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fd))
-    except FileNotFoundError:
-        return False

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -19,7 +19,7 @@ from typing import Final, Protocol
 from ataraxis_logger._errors import LoggerStateError
 from ataraxis_logger._live.places import state_folders
 from ataraxis_logger._live.session_page import OWNER_LOCK, SessionPage
-from ataraxis_logger._live.tidy import survey
+from ataraxis_logger._live.tidy import Survey, survey
 
 SESSION_PRIORITY: Final = -100
 """A session ends after children are joined (-5 and above) and the rings of this process are closed (-90)."""
@@ -69,28 +69,23 @@ def report_at_exit(error: Exception) -> None:
 def _serve_children() -> None:
     """Opens a session for each folder to which somebody may still log; it ends like one that was never stopped."""
     with ctrl_c_put_off():
-        for folder, last in list(_to_drain.items()):
-            with _reported(folder):
-                left = survey(state_folders(folder))
-                if (left.producers or left.waiting) and not _is_owned(folder):
-                    _serving.append(last.reopen())
+        _for_each_folder(lambda left: left.producers or left.waiting, lambda last: _serving.append(last.reopen()))
 
 
 def _drain_rest() -> None:
     """Stores what came so late that no session was opened for it."""
+    _for_each_folder(lambda left: left.waiting, lambda last: last.reopen().stop())
+
+
+def _for_each_folder(is_wanted: Callable[[Survey], int], act: Callable[[LastSession], None]) -> None:
+    """Acts on the folders that nobody serves and where something is left; one that refuses does not stop the rest."""
     for folder, last in list(_to_drain.items()):
-        with _reported(folder):
-            if survey(state_folders(folder)).waiting and not _is_owned(folder):
-                last.reopen().stop()
-
-
-@contextmanager
-def _reported(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except (LoggerStateError, OSError) as error:
-        leave_at_exit(folder)
-        report_at_exit(error)
+        try:
+            if is_wanted(survey(state_folders(folder))) and not _is_owned(folder):
+                act(last)
+        except (LoggerStateError, OSError) as error:
+            leave_at_exit(folder)
+            report_at_exit(error)
 
 
 @contextmanager
