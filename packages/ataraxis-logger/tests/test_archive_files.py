@@ -27,6 +27,13 @@ def test_everything_is_written_however_little_the_system_takes(tmp_path: Path, m
     assert (tmp_path / "file").read_bytes() == b"".join(parts)
 
 
+def test_parts_of_any_size_are_written(tmp_path: Path) -> None:
+    parts = [os.urandom(size) for size in (3 << 20, 0, 1, (1 << 20) - 1, 1 << 20, (2 << 20) + 7)]
+    with (tmp_path / "file").open("wb") as file:
+        write_all(file.fileno(), [memoryview(part) for part in parts])
+    assert (tmp_path / "file").read_bytes() == b"".join(parts)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="folders are not synced on Windows")
 def test_a_file_system_that_cannot_sync_folders_is_put_up_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(number: int) -> None:

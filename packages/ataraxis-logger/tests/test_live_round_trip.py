@@ -1,6 +1,8 @@
 """What is put is on disk after `stop`, once, with the bytes it was put with."""
 
+import collections
 import multiprocessing
+import os
 import pickle
 import queue
 import threading
@@ -179,6 +181,30 @@ def test_ten_threads_in_each_of_four_processes(logger, method):
             child.join()
             assert child.exitcode == 0
     assert_numbered(logger.output_directory, dict.fromkeys(range(40), 50))
+    assert_nothing_left(logger.output_directory)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.parametrize("count", [300, pytest.param(10_000, marks=[pytest.mark.torture, pytest.mark.timeout(1800)])])
+def test_many_producers_that_live_for_one_package_each(logger, count):
+    """Each of them makes a ring and leaves it behind: nothing of that piles up."""
+    context, living = multiprocessing.get_context("fork"), collections.deque()
+    with logger:
+        for number in range(count):
+            child = context.Process(target=put_numbered, args=(logger.input_queue, number % 256, 1))
+            child.start()
+            living.append(child)
+            if len(living) == 8:
+                living.popleft().join()
+        for child in living:
+            child.join()
+        logger.flush()
+        statistics = logger.statistics
+    assert (statistics.accepted, statistics.written, statistics.restarts) == (count, count, 0)
+    entries = read_log(logger.output_directory)
+    assert {source: len(found) for source, found in entries.items()} == {
+        source: len(range(source, count, 256)) for source in range(256)
+    }
     assert_nothing_left(logger.output_directory)
 
 

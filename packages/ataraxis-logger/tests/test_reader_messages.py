@@ -192,6 +192,19 @@ def test_time_zero_without_eight_bytes_is_a_message(tmp_path: Path) -> None:
         assert plain(reader) == [(ONSET_US, b"message"), (ONSET_US, b"another")]
 
 
+@every_kind
+def test_a_time_that_wraps_around_when_it_counts_from_the_onset_is_refused(make: Maker, tmp_path: Path) -> None:
+    last = 2**64 - ONSET_US
+    path = make(tmp_path, [onset(1), (1, 10, b"a"), (1, last, b"b")])
+    with pytest.raises(OnsetError, match=f"{last}, lies beyond the end"):
+        LogArchiveReader(path)
+    with LogArchiveReader(path, 0) as reader:
+        assert plain(reader) == [(10, b"a"), (last, b"b")]
+    path = make(tmp_path / "fits", [onset(1), (1, last - 1, b"b")])
+    with LogArchiveReader(path) as reader:
+        assert plain(reader) == [(2**64 - 1, b"b")]
+
+
 @pytest.mark.parametrize("wrong", [-1, 2**64])
 def test_an_impossible_onset_is_refused(wrong: int, tmp_path: Path) -> None:
     write_npy(tmp_path, ENTRIES)

@@ -3,7 +3,7 @@
 # mypy: disable-error-code="valid-type, attr-defined"
 # Hints and classes are built at run time.
 
-# ruff: noqa: E501, UP045, PLR0124, PT017, BLE001 - tables are wide; nan is not itself; errors are checked, not expected
+# ruff: noqa: E501, UP045, PLR0124, PT017 - tables are wide; nan is not itself; errors are checked, not expected
 
 import collections
 import keyword

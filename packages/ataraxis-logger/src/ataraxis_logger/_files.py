@@ -118,7 +118,7 @@ def _create_partial(path: Path) -> BinaryIO:
     while True:
         temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}{TEMPORARY_SUFFIX}")
         try:
-            file = open(temporary, "x+b", opener=_open_locked)  # noqa: PTH123, SIM115  # Path.open takes no opener
+            file = open(temporary, "x+b", opener=_open_locked)  # noqa: SIM115  # Path.open takes no opener
         except OSError as error:
             error.filename = os.fspath(path)
             raise

@@ -341,8 +341,9 @@ class LogArchiveReader:
         latest = int(self._log.stamps(self._source, self._log.count(self._source) - 1)[0])
         if latest + self._onset > MAX_TIME:
             raise OnsetError(
-                f"The latest time stamp of source {self._source} in {self._path}, {latest}, lies beyond the end of 64-bit "
-                f"time when it counts from the onset {self._onset}. Pass onset_us=0 for the times as they were logged."
+                f"The latest time stamp of source {self._source} in {self._path}, {latest}, lies beyond the end of "
+                f"64-bit time when it counts from the onset {self._onset}. Pass onset_us=0 for the times as they were "
+                "logged."
             )
 
     def _blocks(self, start: int | None = None, stop: int | None = None) -> Iterator[Block]:
