@@ -186,6 +186,10 @@ def test_an_alias_bomb_is_refused_quickly_in_bounded_memory(tmp_path, kind):
     assert time.process_time() - start < 20  # seconds; without the bound it would never end
 
 
+def test_an_alias_of_a_scalar_stands_for_its_value():
+    assert Camera.from_yaml_string("rate: &r 7\nx: *r").x == 7
+
+
 def test_aliases_below_the_bound_are_independent_copies():
     config = Camera.from_yaml_string("rate: 1\nspares: &s [{focus: 1}]\nby_name: {a: &f {focus: 2}, b: *f}\nx: *s")
     assert config.by_name["a"] == config.by_name["b"] == Lens(2)

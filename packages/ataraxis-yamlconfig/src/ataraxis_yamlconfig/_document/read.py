@@ -120,7 +120,8 @@ class _Builder:
             else:
                 value = scalar_of(event.tag, text)
         except ValueError as error:
-            raise self._error(event, str(error)) from None
+            reason = f"{error}; if it is meant as text, put it in quotes, without a tag"
+            raise self._error(event, reason) from None
         if event.anchor is not None:
             self.anchors[event.anchor] = value
         container = self.container
