@@ -187,7 +187,7 @@ def test_an_alias_bomb_is_refused_quickly_in_bounded_memory(tmp_path, kind):
 
 
 def test_an_alias_of_a_scalar_stands_for_its_value():
-    assert Camera.from_yaml_string("rate: &r 7\nx: *r").x == 7
+    assert Camera.from_yaml_string("rate: &r 7\nlens: {focus: *r}").lens == Lens(7)
 
 
 def test_aliases_below_the_bound_are_independent_copies():
