@@ -9,6 +9,7 @@ import random
 import struct
 import tempfile
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -181,16 +182,18 @@ def _write_journal(folder: Path, count: int) -> None:
     from ataraxis_shm._frame import pack_frame
 
     writer = SegmentWriter(folder, SegmentHeader(5))
-    position, frames = 0, []
-    for number, payload in enumerate(_payloads(count), 1):
-        frames.append(pack_frame(7, position, BODY_PREFIX.pack(1, 0, number), payload, salt=5))
-        position += len(frames[-1])
-    writer.append_frames([memoryview(b"".join(frames))], count)
+    position, entries = 0, enumerate(_payloads(count), 1)
+    while batch := list(islice(entries, 4096)):  # not all at once: the peak of memory is measured
+        frames = bytearray()
+        for number, payload in batch:
+            frames += pack_frame(7, position + len(frames), BODY_PREFIX.pack(1, 0, number), payload, salt=5)
+        writer.append_frames([memoryview(frames)], len(batch))
+        position += len(frames)
     writer.close()
 
 
 def archive_journal() -> Iterator[Work]:
-    """Our archive of a journal, stored, not verified; the peak of memory includes the making of the journal."""
+    """Our archive of a journal, stored, not verified."""
     yield from _archive_ours(lambda folder: _write_journal(folder, _JOURNAL), _JOURNAL)
 
 
