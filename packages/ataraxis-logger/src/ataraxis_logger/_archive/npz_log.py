@@ -21,6 +21,7 @@ from ataraxis_logger._formats.deflate import MOST_EXPANDED
 from ataraxis_logger._formats.npy import HEADER_SIZE, SUFFIX, entry_span, npy_header
 from ataraxis_logger._formats.zip_layout import STORED
 from ataraxis_logger._formats.zip_reader import Members
+from ataraxis_shm._checksum import crc32
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -261,7 +262,7 @@ def _usual_payload(data: memoryview, prefix: bytes, whole: int, crc: int, method
         file = bytes(data) if method == STORED else zlib.decompress(data, -zlib.MAX_WBITS, whole)
     except zlib.error:
         return None
-    if len(file) != whole or zlib.crc32(file) != crc or file[:HEADER_SIZE] != npy_header(whole - HEADER_SIZE):
+    if len(file) != whole or crc32(file) != crc or file[:HEADER_SIZE] != npy_header(whole - HEADER_SIZE):
         return None
     return file[_BOTH_SIZE:] if file[HEADER_SIZE:_BOTH_SIZE] == prefix else None
 

@@ -2,7 +2,6 @@
 
 import os
 import time
-import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +25,7 @@ from ataraxis_logger._formats.journal_layout import (
     segment_number,
 )
 from ataraxis_logger._formats.positions import Seen
+from ataraxis_shm._checksum import crc32
 from ataraxis_shm._frame import FRAME_HEADER, RECORD_MAGIC, frame_size, pack_frame, prefix_checksum
 from ataraxis_shm._registry import OpenFile, open_file
 
@@ -102,8 +102,8 @@ class SegmentWriter:
         prefix = BODY_PREFIX.pack(source, FLAG_INLINED, time_stamp)
         length = len(prefix) + view.nbytes
         place = FRAME_HEADER.pack(RECORD_MAGIC, length, 0, ring_id, position)[CHECKED_FROM:]
-        crc = zlib.crc32(place + prefix, prefix_checksum(self.header.salt, length))
-        head = FRAME_HEADER.pack(RECORD_MAGIC, length, zlib.crc32(view, crc), ring_id, position) + prefix
+        crc = crc32(place + prefix, prefix_checksum(self.header.salt, length))
+        head = FRAME_HEADER.pack(RECORD_MAGIC, length, crc32(view, crc), ring_id, position) + prefix
         padding = bytes(frame_size(length) - FRAME_HEADER.size - length)
         self._append([memoryview(head), view, memoryview(padding)])
         self.records += 1

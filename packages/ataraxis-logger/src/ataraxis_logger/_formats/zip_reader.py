@@ -6,7 +6,6 @@ damaged (a truncated copy) is walked by its local headers instead.
 """
 
 import struct
-import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from ataraxis_logger._formats import zip_layout as layout
 from ataraxis_logger._formats.deflate import inflate
+from ataraxis_shm._checksum import crc32
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -309,7 +309,7 @@ def content(data: memoryview, whole: int, crc: int, method: int) -> bytes | memo
         file = inflate(data, whole)
     elif len(data) != whole:
         raise ValueError("a stored entry has two sizes")
-    if zlib.crc32(file) != crc:
+    if crc32(file) != crc:
         raise ValueError("the bytes do not match their CRC-32")
     return file
 

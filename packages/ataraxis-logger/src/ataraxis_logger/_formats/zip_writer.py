@@ -10,7 +10,6 @@ million entries of a long session) and takes twenty times as long.
 
 import struct
 import tempfile
-import zlib
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +21,7 @@ from ataraxis_logger._formats import zip_layout as layout
 from ataraxis_logger._formats.deflate import deflate, deflate_large, deflated_npy_header
 from ataraxis_logger._formats.npy import HEADER_SIZE as NPY_HEADER_SIZE
 from ataraxis_logger._formats.npy import npy_header
+from ataraxis_shm._checksum import crc32
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +35,7 @@ _BUFFERED: Final = 1 << 20
 
 @lru_cache(maxsize=1024)
 def _npy_header_crc(size: int) -> int:
-    return zlib.crc32(npy_header(size))
+    return crc32(npy_header(size))
 
 
 class NpzWriter:
@@ -76,7 +76,7 @@ class NpzWriter:
         sizes = [len(prefixes[0]) + len(payload) for payload in payloads]
         heads = [npy_header(size) for size in sizes]
         crcs = [
-            zlib.crc32(payload, zlib.crc32(prefix, _npy_header_crc(size)))
+            crc32(payload, crc32(prefix, _npy_header_crc(size)))
             for size, prefix, payload in zip(sizes, prefixes, payloads, strict=True)
         ]
         headers = np.zeros(len(names), dtype=layout.LOCAL)
@@ -185,7 +185,7 @@ class NpzWriter:
         crc = _npy_header_crc(size)
         self._write(deflated_npy_header(size) if self._compress else npy_header(size))
         for part in parts:
-            crc = zlib.crc32(part, crc)
+            crc = crc32(part, crc)
         for piece in deflate_large(parts) if self._compress else parts:
             self._write(piece)
         return crc, self._offset - start

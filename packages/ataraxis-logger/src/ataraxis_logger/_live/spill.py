@@ -8,7 +8,6 @@ killed, or the put was interrupted) goes with the ring.
 
 import itertools
 import os
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from struct import Struct
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from ataraxis_logger._errors import LogFormatError
 from ataraxis_logger._files import write_all
 from ataraxis_logger._formats.journal_layout import BODY_PREFIX, FLAG_SPILLED
+from ataraxis_shm._checksum import crc32
 from ataraxis_shm._registry import open_file
 from ataraxis_shm._system import discard, reserve
 
@@ -111,7 +111,7 @@ class SpillFolder:
             raise
         finally:
             file.close()
-        return Reference(number, view.nbytes, zlib.crc32(view))
+        return Reference(number, view.nbytes, crc32(view))
 
     def committed(self, position: int, size: int) -> None:
         """Notes that the frame at a position refers to a payload of this size."""
@@ -132,7 +132,7 @@ def read_spill(ring: Path, reference: Reference) -> Iterator[bytes]:
     try:
         with path.open("rb", buffering=0) as file:
             while piece := file.read(COPY_BYTES):
-                crc, size = zlib.crc32(piece, crc), size + len(piece)
+                crc, size = crc32(piece, crc), size + len(piece)
                 yield piece
     except FileNotFoundError:
         raise LogFormatError(f"The spill file {path} is gone.", path) from None
