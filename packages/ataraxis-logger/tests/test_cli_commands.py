@@ -309,3 +309,10 @@ def test_a_file_that_cannot_be_written_is_named_as_the_user_named_it(log: Path, 
     result = run("export", log, tmp_path / "nowhere" / "log.parquet")
     assert result.exit_code == 1
     assert result.output == f"Error: [Errno 2] No such file or directory: '{tmp_path / 'nowhere' / 'log.parquet'}'\n"
+
+
+@pytest.mark.parametrize("command", ["info", "compress", "verify", "recover", "watch"])
+def test_the_folder_above_a_log_is_told_from_a_log(command: str, log: Path) -> None:
+    result = run(command, log.parent)
+    assert result.exit_code == 2
+    assert "is not a log, but holds some: name one of rig_data_log." in result.stderr

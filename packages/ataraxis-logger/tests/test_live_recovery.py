@@ -10,17 +10,22 @@ from hypothesis import strategies as st
 
 from ataraxis_logger import DataLogger, LoggerStateError, LogNotFoundError, RecoveryReport, recover_logs
 from ataraxis_logger._entry import ENTRY_PREFIX
-from ataraxis_logger._formats.journal_layout import list_segments
+from ataraxis_logger._formats.journal_layout import HEADER_SIZE, list_segments, segment_name
 from ataraxis_logger._formats.npy import npy_header
 from ataraxis_logger._live.npy_store import PENDING_FOLDER, PROBE, pending_name
+from ataraxis_logger._live.places import folder_identity, state_folders
+from ataraxis_logger._live.producers import close_producer
+from ataraxis_logger._live.session_page import SessionPage
 from live_helpers import (
     STORAGES,
     assert_nothing_left,
     assert_numbered,
     numbered,
     numbers_of,
+    package,
     put_numbered,
     read_log,
+    rings_of,
     state_of,
 )
 
@@ -208,3 +213,56 @@ def test_a_spill_file_that_is_gone_is_reported_and_passed_over(tmp_path, storage
         assert "spill" in logger.statistics.last_error
     assert numbers_of(read_log(logger.output_directory)[1]) == [0, 2]
     assert_nothing_left(logger.output_directory)
+
+
+def test_a_torn_large_payload_that_the_next_segment_has_is_no_loss(tmp_path):
+    """Its ring held a short reference in its place, so its bytes in the journal are no positions of the ring."""
+    payload = os.urandom(100_000)
+    with DataLogger(tmp_path, storage="journal", buffer_size=1 << 14) as logger:
+        logger.input_queue.put(package(1, 5, payload))
+        logger.input_queue.put(package(1, 6, b"small"))
+    folder = logger.output_directory
+    (first,) = list_segments(folder)
+    content = first.read_bytes()
+    for torn in (36, 60, 5000, 99_000):
+        (folder / segment_name(1)).write_bytes(content[: HEADER_SIZE + torn])
+        (folder / segment_name(2)).write_bytes(content)
+        report = recover_logs(folder)
+        assert (report.discarded, report.intact) == (0, 2), torn
+    (folder / segment_name(2)).unlink()
+    assert recover_logs(folder).discarded == 1
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_a_buffer_that_cannot_be_read_is_reported(tmp_path, storage, caplog):
+    logger = DataLogger(tmp_path, storage=storage)
+    put_numbered(logger.input_queue, 1, 3)
+    close_producer(logger.output_directory.resolve())
+    (ring,) = rings_of(logger.output_directory)
+    content = ring.read_bytes()
+    ring.write_bytes(b"\xff" * 8 + content[8:])
+    report = recover_logs(logger.output_directory)
+    assert report.discarded == 1
+    assert "cannot be read" in report.problems[0]
+    assert str(ring) in report.problems[0]
+    with logger:
+        assert "1 buffers cannot be read" in caplog.text
+    ring.write_bytes(content)
+    assert recover_logs(logger.output_directory).recovered == 3
+    assert_nothing_left(logger.output_directory)
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_packages_of_a_folder_that_was_renamed_are_announced(tmp_path, storage, caplog):
+    logger = DataLogger(tmp_path, storage=storage)
+    with logger:
+        put_numbered(logger.input_queue, 1, 2)
+    put_numbered(logger.input_queue, 2, 3)
+    folder = logger.output_directory
+    page = SessionPage.attach(state_folders(folder.resolve())[0])
+    page.folder_identity = folder_identity(folder)  # as a session leaves it that was killed
+    page.close()
+    folder.rename(tmp_path / "renamed_data_log")
+    with DataLogger(tmp_path, storage=storage) as again:
+        assert "3 packages wait that were put for another folder of this name" in caplog.text
+    assert_numbered(again.output_directory, {2: 3})

@@ -121,6 +121,36 @@ def test_stop_on_a_full_disk_raises_and_what_waits_is_stored_later(small_disk, s
     assert_nothing_left(logger.output_directory)
 
 
+def test_a_full_disk_met_in_the_middle_of_a_large_payload(small_disk, storage):
+    """It is refused like any other: no writer dies of it, and nothing is reported as lost when there is space again."""
+    logger = DataLogger(small_disk, storage=storage, buffer_size=1 << 16)
+    logger.start()
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(3_000_000))
+    logger.input_queue.put(package(1, 1, b"large" * 400_000))
+    wait_for(lambda: logger.statistics.last_error)
+    filler.unlink()
+    logger.flush()
+    assert logger.statistics.restarts == 0
+    logger.stop()
+    assert read_log(logger.output_directory) == {1: [(1, b"large" * 400_000)]}
+    report = recover_logs(logger.output_directory)
+    assert (report.discarded, report.problems) == (0, ())
+
+
+def test_a_buffer_that_somebody_removed_is_no_success(tmp_path, storage):
+    logger = DataLogger(tmp_path, storage=storage)
+    put_numbered(logger.input_queue, 1, 10)
+    (ring,) = rings_of(logger.output_directory)
+    ring.unlink()
+    logger.start()
+    with pytest.raises(LoggerStateError, match="was removed by somebody"):
+        logger.flush()
+    with pytest.raises(LoggerStateError, match="was removed by somebody"):
+        logger.stop()
+    assert not logger.started
+
+
 def test_a_disk_that_fills_up_in_the_middle_of_a_run(small_disk, storage):
     """Without a helping hand: another program frees space while the producer waits."""
     logger = DataLogger(small_disk, storage=storage, buffer_size=1 << 16)

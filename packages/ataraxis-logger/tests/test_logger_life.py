@@ -4,6 +4,7 @@ import contextlib
 import gc
 import multiprocessing
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from ataraxis_logger import (
     read_statistics,
     recover_logs,
 )
+from ataraxis_logger._live import owner
 from ataraxis_logger._live.places import folder_identity
 from live_helpers import (
     STORAGES,
@@ -489,3 +491,51 @@ def test_compress_logs_archives_what_was_accepted(tmp_path):
 
 def test_identity_is_of_the_folder_not_of_the_path(tmp_path):
     assert folder_identity(tmp_path) == tmp_path.stat().st_ino
+
+
+def test_a_relative_folder_stays_where_it_was_when_the_working_directory_changes(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with DataLogger("data", "s") as logger:
+        monkeypatch.chdir("elsewhere")
+        logger.source(1).log(b"x")
+    assert logger.output_directory == tmp_path / "data" / "s_data_log"
+    assert logger.compress_logs(remove_sources=True).entries == 2
+
+
+@pytest.mark.parametrize("directory", [None, 3, b"folder", object()])
+def test_an_output_directory_that_is_none_is_refused(directory):
+    with pytest.raises(SettingTypeError, match="output_directory must be a path or a string"):
+        DataLogger(directory)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="uses a POSIX program")
+def test_what_is_no_interpreter_is_noticed_at_the_start(tmp_path, monkeypatch):
+    logger = DataLogger(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", shutil.which("true"))
+        with pytest.raises(LoggerStateError, match="has to be a Python interpreter"):
+            logger.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "frozen", True, raising=False)
+        with pytest.raises(LoggerStateError, match="frozen or embedded"):
+            logger.start()
+    assert not logger.started
+    with logger:
+        logger.input_queue.put(package(1, 1, b"a"))
+    assert_nothing_left(logger.output_directory)
+
+
+def test_a_start_after_a_stop_that_was_interrupted_ends_it_first(tmp_path, monkeypatch):
+    logger = DataLogger(tmp_path)
+    logger.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, "tidy", lambda *_: (_ for _ in ()).throw(TimeoutError("from a signal handler")))
+        with pytest.raises(TimeoutError, match="from a signal handler"):
+            logger.stop()
+    logger.start()
+    logger.input_queue.put(package(1, 1, b"a"))
+    logger.flush()
+    logger.stop()
+    assert read_log(logger.output_directory) == {1: [(1, b"a")]}
+    assert_nothing_left(logger.output_directory)

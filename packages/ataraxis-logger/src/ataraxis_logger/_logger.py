@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Literal, NoReturn, Self, SupportsIndex, get_args
 
 from ataraxis_logger._errors import LoggerStateError, SettingTypeError, SettingValueError
+from ataraxis_logger._live.exits import ctrl_c_put_off
 from ataraxis_logger._live.log_queue import LogQueue
 from ataraxis_logger._live.owner import OwnedSession, SessionSettings
 from ataraxis_logger._live.places import real_folder, state_folders
@@ -18,6 +19,8 @@ from ataraxis_logger._source import LogSource
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+
+    from ataraxis_logger._archive.compress import ArchiveReport
 
 Storage = Literal["npy", "journal"]
 
@@ -85,7 +88,7 @@ class DataLogger:
         )
         self._buffer_size = _integer("buffer_size", buffer_size)
         self._name = _checked_name(instance_name)
-        self._output_directory = Path(output_directory) / f"{self._name}{FOLDER_ENDING}"
+        self._output_directory = _absolute(output_directory) / f"{self._name}{FOLDER_ENDING}"
         self._output_directory.mkdir(parents=True, exist_ok=True)
         self._folder = real_folder(self._output_directory)
         self._session: OwnedSession | None = None
@@ -143,12 +146,15 @@ class DataLogger:
             LoggerStateError: (RuntimeError) Another logger runs on the folder, or the writers cannot be launched.
             OSError: The folder is gone or cannot be written to, or there is no shared memory.
         """
+        if self._session is not None and self._session.is_ending:
+            self.stop()  # again: the first time it was interrupted
         if self.started:
             return
         _require_writable(self._folder)
-        self._session = OwnedSession(self._folder, self._settings)
-        self._next_warning = 1
-        self._queue.hold(self._session)
+        with ctrl_c_put_off():  # until there is something that can be stopped
+            self._session = OwnedSession(self._folder, self._settings)
+            self._next_warning = 1
+            self._queue.hold(self._session)
 
     def stop(self) -> None:
         """Stores everything accepted so far and ends the writers; nothing happens when the logger is not started.
@@ -206,8 +212,8 @@ class DataLogger:
         max_workers: int | None = None,
         *,
         executor: "Executor | None" = None,
-    ) -> None:
-        """Archives the log, one `<source>_log.npz` per source; see `compress_npy_logs`.
+    ) -> "ArchiveReport":
+        """Archives the log, one `<source>_log.npz` per source; see `compress_npy_logs`, also for what it returns.
 
         On a running logger what was accepted before this call is stored first. Then the folder is listed, and what was
         listed is archived once the writers have let go of it; the journal's open segments wait for the next time.
@@ -219,7 +225,7 @@ class DataLogger:
             remove_sources, memory_mapping, verbose, compress, verify_integrity, max_workers, executor
         )
         self.flush()
-        archive_folder(self._output_directory, options, flush=self._release_files)
+        return archive_folder(self._output_directory, options, flush=self._release_files)
 
     def _release_files(self) -> None:
         session = self._running_session()
@@ -280,6 +286,14 @@ def _integer(name: str, value: SupportsIndex) -> int:
         return index(value)
     except TypeError:
         raise SettingTypeError(f"{name} must be an integer, not {type(value).__name__}.") from None
+
+
+def _absolute(directory: Path | str) -> Path:
+    """Returns a directory in a way that a later change of the working directory does not change."""
+    text: object = directory if isinstance(directory, str) else getattr(directory, "__fspath__", object)()
+    if not isinstance(text, str):
+        raise SettingTypeError(f"output_directory must be a path or a string, not {type(directory).__name__}.")
+    return Path(text).absolute()
 
 
 def _checked_name(name: object) -> str:

@@ -124,6 +124,10 @@ def reserve(fd: int, size: int) -> None:
         if error.errno not in _OUT_OF_SPACE:
             raise
         os.ftruncate(fd, 0)
+        if error.errno == errno.EFBIG:
+            raise NoSpaceError(
+                errno.EFBIG, f"Unable to take {size} bytes of shared memory: no file may be so large (see ulimit -f)"
+            ) from error
         raise NoSpaceError(
             errno.ENOSPC,
             f"Unable to take {size} bytes of shared memory: {free_space(fd)} bytes are free. Free some, make the file "

@@ -7,7 +7,7 @@ position.
 
 import mmap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -129,5 +129,11 @@ def _mapped_spill(ring: Path, reference: Reference) -> Iterator[memoryview]:
         return
     with spill_path(ring, reference.number).open("rb") as file:
         mapped = mmap.mmap(file.fileno(), reference.size, access=mmap.ACCESS_READ)
-    with mapped, memoryview(mapped) as payload:
+    payload = memoryview(mapped)
+    try:
         yield payload
+    finally:
+        # An error on its way keeps views of the payload: then it is unmapped when the error is done with.
+        with suppress(BufferError):
+            payload.release()
+            mapped.close()

@@ -24,9 +24,10 @@ def command(role: str, *arguments: str | Path) -> list[str]:
     Raises:
         LoggerStateError: This is an interpreter inside another program, there is no file to start.
     """
-    if not sys.executable:
+    if not sys.executable or getattr(sys, "frozen", False):
         raise LoggerStateError(
-            "Unable to start the writers: sys.executable is empty, there is no interpreter to start."
+            "Unable to start the writers: there is no interpreter to start, this one is inside a program (frozen or "
+            "embedded). Set sys.executable to a Python interpreter, and sys.frozen to False."
         )
     places = [_place(ataraxis_shm), _place(ataraxis_logger)]
     # Isolated (-I), so that no module in the working directory stands in for one of the standard library. The two

@@ -1,6 +1,7 @@
 """The owner's end of a session: starting it, waiting for it, ending it."""
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -11,10 +12,11 @@ from ataraxis_logger._live.launch import start_keeper
 from ataraxis_logger._live.npy_store import pending_names
 from ataraxis_logger._live.places import folder_identity, make_state_folder, state_folders
 from ataraxis_logger._live.pressure import PATIENCE_S, Trouble, revive
-from ataraxis_logger._live.producers import close_producer
+from ataraxis_logger._live.producers import close_producer, current_producer
 from ataraxis_logger._live.ring_watch import RingView, RingWatch
 from ataraxis_logger._live.session_page import (
     IDLE,
+    KEEPER_LOCK,
     MAX_WRITERS,
     OWNER_LOCK,
     STARTED,
@@ -27,6 +29,7 @@ from ataraxis_shm._ring_layout import wait_until
 
 if TYPE_CHECKING:
     from ataraxis_logger._live.leftovers import Leftovers
+    from ataraxis_logger._live.producers import FolderProducer
 
 _LOOK_S: Final = 0.1
 _NOTICE_S: Final = 1.0
@@ -96,6 +99,11 @@ class OwnedSession:
         """Whether this process owns the session and has not ended it."""
         return self._end.is_running and self._end.pid == os.getpid()
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether `stop` was called and did not come to its end."""
+        return self.is_running and self.page.state != STARTED
+
     def look(self) -> list[RingView]:
         """Returns how the rings are now."""
         return self._end.watch.look()
@@ -135,6 +143,7 @@ def _begin(folder: Path, states: tuple[Path, ...], settings: SessionSettings) ->
         if page.folder_identity != identity:
             page.forget_onsets()
         leftovers = settle_leftovers(folder, states)
+        _tell_what_is_odd(page, identity, states)
         page.begin(identity)
         page.storage_index = STORAGES.index(settings.storage)
         page.process_count = min(settings.process_count, MAX_WRITERS)
@@ -143,6 +152,7 @@ def _begin(folder: Path, states: tuple[Path, ...], settings: SessionSettings) ->
         page.sync_us = settings.sync_us
         page.state = STARTED
         start_keeper(states)
+        _require_keeper(page)
     except BaseException:
         page.state = IDLE
         if not page.is_at_work():
@@ -150,6 +160,33 @@ def _begin(folder: Path, states: tuple[Path, ...], settings: SessionSettings) ->
         page.close()
         raise
     return page, leftovers
+
+
+def _require_keeper(page: SessionPage) -> None:
+    if not page.is_held(KEEPER_LOCK):
+        raise LoggerStateError(
+            f"Unable to start the keeper of the log: {sys.executable} has ended and started nothing. It has to be a "
+            "Python interpreter."
+        )
+
+
+def _tell_what_is_odd(page: SessionPage, identity: int, states: tuple[Path, ...]) -> None:
+    """Warns of what waits in memory and would end up where nobody expects it, or nowhere."""
+    left = survey(states)
+    if left.waiting and page.folder_identity not in (0, identity):
+        _warn(
+            "%d packages wait that were put for another folder of this name (it was renamed or replaced since). They "
+            "are stored in this one now.",
+            left.packages,
+        )
+    if left.unreadable:
+        _warn("%d buffers cannot be read and are left alone: %s", len(left.unreadable), "; ".join(left.unreadable[:3]))
+
+
+def _warn(message: str, *arguments: object) -> None:
+    import logging  # noqa: PLC0415  # importing the package costs less without it
+
+    logging.getLogger("ataraxis_logger").warning(message, *arguments)
 
 
 def _own_page(folder: Path, states: tuple[Path, ...], storage: str) -> SessionPage:
@@ -188,6 +225,16 @@ def _wait_for_last_keeper(page: SessionPage, folder: Path) -> None:
         )
 
 
+def _require_ring(producer: "FolderProducer | None") -> None:
+    """Raises when what this process has put cannot reach the disk any more, because its buffer was removed."""
+    # A writer that has the file open goes on, and may be about to finish.
+    if producer is not None and producer.is_lost and not producer.ring.wait_empty(_NOTICE_S):
+        raise LoggerStateError(
+            f"The buffer {producer.ring.path} was removed by somebody, and {producer.ring.backlog} bytes of packages "
+            "with it. Nothing but this package may change what is in its folder."
+        )
+
+
 class _SessionEnd:
     """What is needed to end a session, without a reference to what ends it when it is collected."""
 
@@ -216,6 +263,7 @@ class _SessionEnd:
         while True:
             left = None if deadline is None else deadline - time.monotonic()
             if wait_until(is_stored, _LOOK_S if left is None else max(0.0, min(left, _LOOK_S))):
+                _require_ring(current_producer(self.folder))
                 return
             self._require_storing(trouble, time.monotonic() - began)
             if left is not None and left <= 0:
@@ -223,6 +271,7 @@ class _SessionEnd:
 
     def stop(self) -> None:
         failure: LoggerStateError | None = None
+        producer = current_producer(self.folder)
         # First, so that the ring of this process is emptied for good; a thread that still puts makes another one.
         close_producer(self.folder)
         try:
@@ -230,6 +279,7 @@ class _SessionEnd:
         except LoggerStateError as error:
             failure = error
         self._finish()
+        _require_ring(producer)
         left = survey(self.states)
         if failure is not None and left.waiting:
             leave_at_exit(self.folder)

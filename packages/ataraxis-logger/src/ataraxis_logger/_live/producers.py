@@ -47,6 +47,11 @@ class FolderProducer:
         """Whether this is the parent's, in a forked child."""
         return self._pid != os.getpid()
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether somebody has removed the ring's file while packages were in it, so that no new writer finds them."""
+        return self.ring.backlog > 0 and not self.ring.path.exists()
+
     def open_page(self) -> SessionPage:
         """Opens the session page, making it when a session has ended since."""
         while True:
@@ -84,6 +89,12 @@ def producer_of(folder: Path, storage: str, buffer_size: int) -> FolderProducer:
                 Finalize(None, close_all, exitpriority=_EXIT_PRIORITY)
             producer = _producers[folder] = FolderProducer(folder, storage, buffer_size)
         return producer
+
+
+def current_producer(folder: Path) -> FolderProducer | None:
+    """Returns this process's ring for a log folder, if it has made one."""
+    producer = _producers.get(folder)
+    return None if producer is None or producer.is_foreign else producer
 
 
 def close_producer(folder: Path) -> None:

@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Final
 
 from ataraxis_logger._errors import LogFormatError, LoggerStateError, LogNotFoundError
-from ataraxis_logger._formats.journal_layout import CONTROL_RING, is_being_written, list_segments
+from ataraxis_logger._formats.journal_layout import (
+    BODY_PREFIX,
+    CONTROL_RING,
+    FLAG_INLINED,
+    is_being_written,
+    list_segments,
+)
 from ataraxis_logger._formats.journal_reader import Damage, SegmentScan
 from ataraxis_logger._formats.positions import Seen
 from ataraxis_logger._live.npy_store import PENDING_FOLDER
@@ -27,7 +33,8 @@ class RecoveryReport:
         recovered: Packages that had been accepted and were not in the log yet; they are now.
         intact: Records in the folder's journals, each counted once.
         repeats: Records that are in the journals more than once, as kills of writers leave them; readers drop them.
-        discarded: Damaged places, in journals and among half written files, whose contents are lost.
+        discarded: Damaged places, in journals and among half written files, whose contents are lost; and buffers in
+            memory that cannot be read.
         discarded_bytes: The bytes in them.
         problems: A line for each of these places.
     """
@@ -71,8 +78,10 @@ def recover_logs(log_directory: Path | str) -> RecoveryReport:
     if not folder.is_dir():
         raise LogNotFoundError(f"There is no log folder {folder}.")
     recovered, torn = _store_what_waits(folder)
+    unreadable = survey(state_folders(folder)).unreadable
     findings = _Findings(problems=[f"{name} in .pending was half written and was removed" for name in torn])
-    findings.discarded = len(torn)
+    findings.problems += [f"a buffer cannot be read, and was left: {reason}" for reason in unreadable]
+    findings.discarded = len(torn) + len(unreadable)
     _look_through(folder, findings)
     return RecoveryReport(
         recovered,
@@ -135,6 +144,8 @@ class _Torn:
     damage: Damage
     ring_id: int
     position: int
+    last: int
+    """The position in that stream that the last byte of the stretch stands for."""
 
 
 def _look_through(folder: Path, findings: _Findings) -> None:
@@ -146,7 +157,7 @@ def _look_through(folder: Path, findings: _Findings) -> None:
     for place in torn:
         size = place.damage.stop - place.damage.start
         # What a killed writer left half written its successor has stored again.
-        if place.ring_id == CONTROL_RING or not _is_stored(seen, place, size):
+        if place.ring_id == CONTROL_RING or not _is_stored(seen, place):
             findings.discarded += 1
             findings.discarded_bytes += size
             findings.problems.append(f"{place.segment}: bytes {place.damage.start} to {place.damage.stop} are damaged")
@@ -181,14 +192,29 @@ def _place(  # noqa: PLR0913, PLR0917  # private, with one caller
 ) -> None:
     """Notes damage that was met since the last record, with what its own header says of it, or the record before it."""
     for found in damage[len(torn) :]:
-        if found.stop - found.start >= FRAME_HEADER.size:
+        ring, start = ring_id, position
+        size = found.stop - found.start
+        if size >= FRAME_HEADER.size:
             magic, _, _, own_ring, own_position = FRAME_HEADER.unpack_from(data, found.start)
             if magic == RECORD_MAGIC:
-                torn.append(_Torn(segment, found, own_ring, own_position))
-                continue
-        torn.append(_Torn(segment, found, ring_id, position))
+                ring, start = own_ring, own_position
+                if _is_of_one_position(data, found):
+                    size = 1
+        torn.append(_Torn(segment, found, ring, start, start + size - 1))
 
 
-def _is_stored(seen: Seen, place: _Torn, size: int) -> bool:
-    last = place.position + size - 1
-    return seen.contains(place.ring_id, place.position) and seen.contains(place.ring_id, last)
+def _is_of_one_position(data: mmap.mmap, damage: Damage) -> bool:
+    """Tells whether a stretch stands for the first position of its frame alone.
+
+    So it is when it holds no more than the beginning of one record, and when the record was inlined: its ring held a
+    short reference in its place.
+    """
+    body = damage.start + FRAME_HEADER.size
+    if damage.stop < body + BODY_PREFIX.size:
+        return True
+    _, flags, _ = BODY_PREFIX.unpack_from(data, body)
+    return bool(flags & FLAG_INLINED)
+
+
+def _is_stored(seen: Seen, place: _Torn) -> bool:
+    return seen.contains(place.ring_id, place.position) and seen.contains(place.ring_id, place.last)

@@ -20,23 +20,29 @@ class Survey(NamedTuple):
         producers: Rings whose producer may still put.
         waiting: Rings with packages that were not stored yet.
         packages: How many packages that is.
+        unreadable: For each file that is no ring this version can read, which and why.
     """
 
     producers: int = 0
     waiting: int = 0
     packages: int = 0
+    unreadable: tuple[str, ...] = ()
 
 
 def survey(states: tuple[Path, ...]) -> Survey:
     """Counts the rings of a log folder."""
     producers = waiting = packages = 0
+    unreadable: list[str] = []
     for path in ring_paths(states):
-        with suppress(FileNotFoundError, RingFormatError), RingConsumer.attach(path) as ring:
-            # In this order: what a producer puts last is still counted after it is gone.
-            producers += ring.producer_alive
-            waiting += ring.backlog > 0
-            packages += max(0, ring.records - stored_count(ring))
-    return Survey(producers, waiting, packages)
+        try:
+            with suppress(FileNotFoundError), RingConsumer.attach(path) as ring:
+                # In this order: what a producer puts last is still counted after it is gone.
+                producers += ring.producer_alive
+                waiting += ring.backlog > 0
+                packages += max(0, ring.records - stored_count(ring))
+        except RingFormatError as error:
+            unreadable.append(str(error))
+    return Survey(producers, waiting, packages, tuple(unreadable))
 
 
 def remove_exhausted(states: tuple[Path, ...]) -> None:

@@ -29,9 +29,25 @@ if TYPE_CHECKING:
 
 _DISCARDED_STATUS: Final = 3
 _SHOWN: Final = 20
+_FOLDER_ENDING: Final = "_data_log"
 
-_LOG = click.Path(exists=True, path_type=Path)
-_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+class _LogPath(click.Path):
+    """A log that exists, and not the folder above it, which would look like a log with nothing in it."""
+
+    def convert(
+        self, value: "str | os.PathLike[str]", param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path:
+        path = Path(str(super().convert(value, param, ctx)))
+        logs = [] if path.name.endswith(_FOLDER_ENDING) else sorted(log.name for log in path.glob(f"*{_FOLDER_ENDING}"))
+        if logs:
+            more = f" and {len(logs) - 3} more" if len(logs) > 3 else ""  # noqa: PLR2004  # enough to see what is meant
+            self.fail(f"{path} is not a log, but holds some: name one of {', '.join(logs[:3])}{more}.", param, ctx)
+        return path
+
+
+_LOG = _LogPath(exists=True)
+_FOLDER = _LogPath(exists=True, file_okay=False)
 _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print the facts as one line of JSON.")
