@@ -1,6 +1,7 @@
 """`DataLogger` from construction to the exit of the interpreter."""
 
 import contextlib
+import errno
 import gc
 import multiprocessing
 import pickle
@@ -26,8 +27,9 @@ from ataraxis_logger import (
     read_statistics,
     recover_logs,
 )
-from ataraxis_logger._live import owner
+from ataraxis_logger._live import owner, session_page
 from ataraxis_logger._live.places import folder_identity
+from ataraxis_shm import NoSpaceError
 from live_helpers import (
     STORAGES,
     assert_nothing_left,
@@ -539,3 +541,18 @@ def test_a_start_after_a_stop_that_was_interrupted_ends_it_first(tmp_path, monke
     logger.stop()
     assert read_log(logger.output_directory) == {1: [(1, b"a")]}
     assert_nothing_left(logger.output_directory)
+
+
+def test_a_start_without_any_shared_memory_leaves_nothing(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise NoSpaceError(errno.ENOSPC, "Unable to take 27648 bytes of shared memory: 0 bytes are free")
+
+    logger = DataLogger(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(session_page, "reserve", refuse)
+        with pytest.raises(NoSpaceError, match="27648 bytes"):
+            logger.start()
+    assert not any(state.exists() for state in state_of(logger))
+    with logger:
+        put_numbered(logger.input_queue, 1, 3)
+    assert_numbered(logger.output_directory, {1: 3})

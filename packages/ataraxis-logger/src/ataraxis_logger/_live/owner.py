@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -198,6 +199,10 @@ def _own_page(folder: Path, states: tuple[Path, ...], storage: str) -> SessionPa
             page = SessionPage.provide(states[0], folder, storage)
         except FileNotFoundError:  # a session that just ended removed the folder
             continue
+        except OSError:
+            with suppress(OSError):  # something else is in it
+                states[0].rmdir()
+            raise
         if page.file.try_lock_byte(OWNER_LOCK):
             if page.is_current:
                 return page
