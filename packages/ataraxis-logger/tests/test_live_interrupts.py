@@ -61,7 +61,7 @@ def test_put_many_while_another_thread_stops_the_logger(logger, monkeypatch):
         done = put_chunk(ring, records[:3])
         calls.append(done)
         if len(calls) == 1:
-            close_producer(logger.input_queue.producer.folder)
+            close_producer(logger.input_queue.producer.place)
         return done
 
     logger.input_queue.put(numbered(1, 0))

@@ -237,7 +237,7 @@ def test_a_torn_large_payload_that_the_next_segment_has_is_no_loss(tmp_path):
 def test_a_buffer_that_cannot_be_read_is_reported(tmp_path, storage, caplog):
     logger = DataLogger(tmp_path, storage=storage)
     put_numbered(logger.input_queue, 1, 3)
-    close_producer(logger.output_directory.resolve())
+    close_producer(logger.input_queue.producer.place)
     (ring,) = rings_of(logger.output_directory)
     content = ring.read_bytes()
     ring.write_bytes(b"\xff" * 8 + content[8:])

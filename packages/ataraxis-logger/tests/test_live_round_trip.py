@@ -52,7 +52,7 @@ def test_the_rings_of_one_process_are_stored_in_their_order(logger):
     for ring in range(8):
         for number in range(10 * ring, 10 * ring + 10):
             logger.input_queue.put(numbered(1, number, per_stamp=1000))
-        close_producer(logger.input_queue.producer.folder)
+        close_producer(logger.input_queue.producer.place)
     assert len(rings_of(logger.output_directory)) == 8
     logger.start()
     logger.flush()

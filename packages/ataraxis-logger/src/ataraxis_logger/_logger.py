@@ -10,7 +10,7 @@ from ataraxis_logger._errors import LoggerStateError, SettingTypeError, SettingV
 from ataraxis_logger._live.exits import ctrl_c_put_off
 from ataraxis_logger._live.log_queue import LogQueue
 from ataraxis_logger._live.owner import OwnedSession, SessionSettings
-from ataraxis_logger._live.places import real_folder, state_folders
+from ataraxis_logger._live.places import place_of, real_folder
 from ataraxis_logger._live.ring_watch import RingWatch
 from ataraxis_logger._live.session_page import SessionPage
 from ataraxis_logger._live.statistics import LogStatistics, Statistician
@@ -91,6 +91,7 @@ class DataLogger:
         self._output_directory = _absolute(output_directory) / f"{self._name}{FOLDER_ENDING}"
         self._output_directory.mkdir(parents=True, exist_ok=True)
         self._folder = real_folder(self._output_directory)
+        self._place = place_of(self._folder)
         self._session: OwnedSession | None = None
         self._queue = self._make_queue()
         self._statistician = Statistician()
@@ -131,7 +132,7 @@ class DataLogger:
         session = self._running_session()
         if session is not None:
             return self._statistician.count(session.page, session.look)
-        watch = RingWatch(state_folders(self._folder))
+        watch = RingWatch(self._place.states)
         try:
             return self._statistician.count(None, watch.look)
         finally:
@@ -143,16 +144,18 @@ class DataLogger:
         What was put before, also in earlier sessions that were killed, is stored now.
 
         Raises:
-            LoggerStateError: (RuntimeError) Another logger runs on the folder, or the writers cannot be launched.
+            LoggerStateError: (RuntimeError) Another logger runs on the folder, the writers cannot be launched, or this
+                process has changed its user since it made the logger.
             OSError: The folder is gone or cannot be written to, or there is no shared memory.
         """
         if self._session is not None and self._session.is_ending:
             self.stop()  # again: the first time it was interrupted
         if self.started:
             return
+        self._place.require_user()
         _require_writable(self._folder)
         with ctrl_c_put_off():  # until there is something that can be stopped
-            self._session = OwnedSession(self._folder, self._settings)
+            self._session = OwnedSession(self._place, self._settings)
             self._next_warning = 1
             self._queue.hold(self._session)
 
@@ -255,7 +258,7 @@ class DataLogger:
         )
 
     def _make_queue(self) -> LogQueue:
-        return LogQueue(self._folder, self._settings.storage, self._buffer_size)
+        return LogQueue(self._place, self._settings.storage, self._buffer_size)
 
     def _running_session(self) -> OwnedSession | None:
         """Returns the session if it runs, after a look at whether it had to be helped."""

@@ -17,7 +17,6 @@ from types import FrameType
 from typing import Final, Protocol
 
 from ataraxis_logger._errors import LoggerStateError
-from ataraxis_logger._live.places import state_folders
 from ataraxis_logger._live.session_page import OWNER_LOCK, SessionPage
 from ataraxis_logger._live.tidy import Survey, survey
 
@@ -34,7 +33,13 @@ class _Session(Protocol):
 
 
 class LastSession(Protocol):
-    """The last session of this process on a folder."""
+    """The last session of this process on a folder.
+
+    Attributes:
+        states: The state folders of the log.
+    """
+
+    states: tuple[Path, ...]
 
     def reopen(self) -> _Session:
         """Opens another session like it."""
@@ -81,7 +86,7 @@ def _for_each_folder(is_wanted: Callable[[Survey], int], act: Callable[[LastSess
     """Acts on the folders that nobody serves and where something is left; one that refuses does not stop the rest."""
     for folder, last in list(_to_drain.items()):
         try:
-            if is_wanted(survey(state_folders(folder))) and not _is_owned(folder):
+            if is_wanted(survey(last.states)) and not _is_owned(last.states):
                 act(last)
         except (LoggerStateError, OSError) as error:
             leave_at_exit(folder)
@@ -112,8 +117,8 @@ def ctrl_c_put_off() -> Iterator[None]:
         signal.raise_signal(signal.SIGINT)
 
 
-def _is_owned(folder: Path) -> bool:
-    page = SessionPage.attach(state_folders(folder)[0])
+def _is_owned(states: tuple[Path, ...]) -> bool:
+    page = SessionPage.attach(states[0])
     if page is None:
         return False
     try:

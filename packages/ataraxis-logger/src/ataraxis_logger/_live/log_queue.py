@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from ataraxis_logger._entry import ONSET_PAYLOAD, ONSET_TIME, is_onset
 from ataraxis_logger._errors import LogFullError, PackageTypeError
 from ataraxis_logger._formats.journal_layout import BODY_PREFIX, FLAG_SPILLED
 from ataraxis_logger._live.onsets import note_onset
-from ataraxis_logger._live.places import state_folders
+from ataraxis_logger._live.places import LogPlace
 from ataraxis_logger._live.pressure import Pressure
 from ataraxis_logger._live.producers import FolderProducer, producer_of
 from ataraxis_logger._live.ring_watch import RingWatch
@@ -53,8 +52,8 @@ class LogQueue:
         >>> folder.cleanup()
     """
 
-    def __init__(self, folder: Path, storage: str, buffer_size: int) -> None:
-        self._folder = folder
+    def __init__(self, place: LogPlace, storage: str, buffer_size: int) -> None:
+        self._place = place
         self._storage = storage
         self._buffer_size = buffer_size
         self._session: object = None
@@ -73,6 +72,7 @@ class LogQueue:
             PackageTypeError: (TypeError) This is no `LogPackage`.
             LogFullError: (queue.Full, OSError) There was no space in time. At once when no logger is started, and when
                 there was no writer, or the disk refused everything, for five seconds; the message names the cause.
+            LoggerStateError: (RuntimeError) This process has another user than the one that made the queue.
             OSError: There is no shared memory for the buffer or for a large payload.
 
         Takes time linear in the size of the payload; a microsecond or so for a small one.
@@ -159,10 +159,10 @@ class LogQueue:
         self._session = session
 
     def __repr__(self) -> str:
-        return f"LogQueue({str(self._folder)!r}, storage={self._storage!r})"
+        return f"LogQueue({str(self._place.folder)!r}, storage={self._storage!r})"
 
-    def __reduce__(self) -> "tuple[type[LogQueue], tuple[Path, str, int]]":
-        return LogQueue, (self._folder, self._storage, self._buffer_size)
+    def __reduce__(self) -> "tuple[type[LogQueue], tuple[LogPlace, str, int]]":
+        return LogQueue, (self._place, self._storage, self._buffer_size)
 
     def _put_slowly(self, prefix: bytes, data: "_Payload", block: bool, timeout: float | None) -> None:
         """Puts a package that did not go in at once."""
@@ -203,7 +203,7 @@ class LogQueue:
             self._put_slowly(body[: BODY_PREFIX.size], body[BODY_PREFIX.size :], block=True, timeout=None)
 
     def _open(self) -> FolderProducer:
-        producer = producer_of(self._folder, self._storage, self._buffer_size)
+        producer = producer_of(self._place, self._storage, self._buffer_size)
         self._connect(producer)
         return producer
 
@@ -219,7 +219,7 @@ class LogQueue:
         """Returns packages and bytes waiting in each ring of the folder."""
         # A forked child has its own: another thread of the parent may have been inside the parent's.
         if self._watch is None or self._watch.pid != os.getpid():
-            self._watch = RingWatch(state_folders(self._folder))
+            self._watch = RingWatch(self._place.states)
         return [(ring.waiting, ring.backlog) for ring in self._watch.look()]
 
 

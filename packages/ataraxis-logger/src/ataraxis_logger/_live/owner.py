@@ -11,7 +11,7 @@ from ataraxis_logger._errors import FlushTimeoutError, LoggerStateError
 from ataraxis_logger._live.exits import SESSION_PRIORITY, ctrl_c_put_off, drain_at_exit, leave_at_exit, report_at_exit
 from ataraxis_logger._live.launch import start_keeper
 from ataraxis_logger._live.npy_store import pending_names
-from ataraxis_logger._live.places import folder_identity, make_state_folder, state_folders
+from ataraxis_logger._live.places import LogPlace, folder_identity, make_state_folder
 from ataraxis_logger._live.pressure import PATIENCE_S, Trouble, revive
 from ataraxis_logger._live.producers import close_producer, current_producer
 from ataraxis_logger._live.ring_watch import RingView, RingWatch
@@ -67,7 +67,7 @@ class OwnedSession:
     killed, the keeper ends it. A forked child does not own its parent's session.
 
     Args:
-        folder: The log folder, as `real_folder` returns it. It must exist.
+        place: The place of the log folder, which must exist.
         settings: How the session is to run.
 
     Attributes:
@@ -80,15 +80,14 @@ class OwnedSession:
         OSError: The folder is not there, or there is no shared memory.
     """
 
-    def __init__(self, folder: Path, settings: SessionSettings) -> None:
-        self.folder = folder
-        self.states = state_folders(folder)
+    def __init__(self, place: LogPlace, settings: SessionSettings) -> None:
+        self.folder, self.states, _ = place
         from multiprocessing.util import Finalize  # noqa: PLC0415  # importing the package costs less without it
 
-        page, self.leftovers = _begin(folder, self.states, settings)
-        self._end = _SessionEnd(folder, self.states, page, settings)
+        page, self.leftovers = _begin(self.folder, self.states, settings)
+        self._end = _SessionEnd(place, page, settings)
         self._finalizer = Finalize(self, self._end.at_exit, exitpriority=SESSION_PRIORITY)
-        drain_at_exit(folder, self._end)
+        drain_at_exit(self.folder, self._end)
 
     @property
     def page(self) -> SessionPage:
@@ -243,12 +242,12 @@ def _require_ring(producer: "FolderProducer | None") -> None:
 class _SessionEnd:
     """What is needed to end a session, without a reference to what ends it when it is collected."""
 
-    def __init__(self, folder: Path, states: tuple[Path, ...], page: SessionPage, settings: SessionSettings) -> None:
-        self.folder = folder
-        self.states = states
+    def __init__(self, place: LogPlace, page: SessionPage, settings: SessionSettings) -> None:
+        self.place = place
+        self.folder, self.states, _ = place
         self.page = page
         self.settings = settings
-        self.watch = RingWatch(states)
+        self.watch = RingWatch(self.states)
         self.is_running = True
         self.pid = os.getpid()
 
@@ -268,7 +267,7 @@ class _SessionEnd:
         while True:
             left = None if deadline is None else deadline - time.monotonic()
             if wait_until(is_stored, _LOOK_S if left is None else max(0.0, min(left, _LOOK_S))):
-                _require_ring(current_producer(self.folder))
+                _require_ring(current_producer(self.place))
                 return
             self._require_storing(trouble, time.monotonic() - began)
             if left is not None and left <= 0:
@@ -276,9 +275,9 @@ class _SessionEnd:
 
     def stop(self) -> None:
         failure: LoggerStateError | None = None
-        producer = current_producer(self.folder)
+        producer = current_producer(self.place)
         # First, so that the ring of this process is emptied for good; a thread that still puts makes another one.
-        close_producer(self.folder)
+        close_producer(self.place)
         try:
             self.flush(None)
         except LoggerStateError as error:
@@ -296,14 +295,14 @@ class _SessionEnd:
 
     def reopen(self) -> OwnedSession:
         """Opens another session like this one."""
-        return OwnedSession(self.folder, self.settings)
+        return OwnedSession(self.place, self.settings)
 
     def at_exit(self) -> None:
         """Ends the session at the exit of the interpreter. Producers that go on are left to the keeper."""
         if not self.is_running:
             return
         try:
-            close_producer(self.folder)
+            close_producer(self.place)
             if self.page.state == STARTED:  # else it is collected after a stop that was interrupted
                 self.flush(None)
                 if survey(self.states).producers:

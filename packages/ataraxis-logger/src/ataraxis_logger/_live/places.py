@@ -7,17 +7,72 @@ session page lies in the preferred one only. Nothing but finished entries is eve
 
 import errno
 import os
+import sys
 import time
 import zlib
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
+from ataraxis_logger._errors import LoggerStateError
 from ataraxis_shm._system import ensure_private_folder, roots
 
 RINGS_FOLDER: Final = "rings"
 RING_SUFFIX: Final = ".ring"
 _HASH_BYTES: Final = 8
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+
+class LogPlace(NamedTuple):
+    """A log folder, where its live state is kept, and whose that is.
+
+    Worked out once, by whoever makes the queue, and sent with it: another process may have other environment variables
+    or another user, and what it put elsewhere nobody would find.
+
+    Attributes:
+        folder: The log folder, as `real_folder` returns it.
+        states: Its state folders.
+        user: The id of the user whose processes can use them; None where users have no numbers.
+    """
+
+    folder: Path
+    states: tuple[Path, ...]
+    user: int | None
+
+    @property
+    def is_mine(self) -> bool:
+        """Whether this process has the user that the live state belongs to."""
+        return self.user == _user()
+
+    def require_user(self) -> None:
+        """Refuses a process of another user, whose files the writers could not read.
+
+        Raises:
+            LoggerStateError: This is one.
+        """
+        if not self.is_mine:
+            raise LoggerStateError(
+                f"Unable to log to {self.folder}: its logger belongs to user {self.user}, and process {os.getpid()} "
+                f"runs as user {_user()}. Nothing was accepted. Log from processes of one user, or put the first "
+                "package of this one before it changes its user."
+            )
+
+
+def place_of(folder: Path) -> LogPlace:
+    """Returns the place of a log folder as this process sees it.
+
+    Args:
+        folder: The log folder, as `real_folder` returns it.
+    """
+    return LogPlace(folder, state_folders(folder), _user())
+
+
+def _user() -> int | None:
+    """Returns the user that files made by this process belong to."""
+    if sys.platform == "win32":  # pragma: no cover (written and type-checked for, not yet run)
+        user = None
+    else:
+        user = os.geteuid()
+    return user
 
 
 def real_folder(log_folder: Path) -> Path:

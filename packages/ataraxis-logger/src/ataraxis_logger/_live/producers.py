@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from ataraxis_logger._live.places import RING_SUFFIX, make_state_folder, salt_of, state_folders
+from ataraxis_logger._live.places import RING_SUFFIX, LogPlace, make_state_folder, salt_of
 from ataraxis_logger._live.session_page import KEEPER_LOCK, SessionPage
 from ataraxis_logger._live.spill import SPILL_SHARE, SpillFolder
 from ataraxis_logger._live.tidy import tidy_unowned
@@ -24,6 +24,7 @@ class FolderProducer:
     """The ring of this process for one log folder, with what a full or too small ring needs.
 
     Attributes:
+        place: The place of the log folder.
         folder: The log folder.
         states: Its state folders.
         ring: The ring.
@@ -31,11 +32,13 @@ class FolderProducer:
         spill_above: The size from which on a payload is spilled.
     """
 
-    def __init__(self, folder: Path, storage: str, buffer_size: int) -> None:
-        self.folder = folder
-        self.states = state_folders(folder)
+    def __init__(self, place: LogPlace, storage: str, buffer_size: int) -> None:
+        # Here and not in each put: what this process may put into a ring that it has made, the writers can read.
+        place.require_user()
+        self.place = place
+        self.folder, self.states, _ = place
         self.storage = storage
-        self.ring = _make_ring(self.states, folder, storage, buffer_size)
+        self.ring = _make_ring(self.states, self.folder, storage, buffer_size)
         self.spill_above = self.ring.capacity // SPILL_SHARE
         self.spills = SpillFolder(self.ring.path, self.ring.capacity)
         # Re-entrant, as the one below: a signal handler or a finalizer may put while its thread does.
@@ -62,6 +65,8 @@ class FolderProducer:
     def close(self) -> None:
         """Declares that this process will put nothing more into this ring, and removes it when it is empty."""
         self.ring.close()
+        if not self.place.is_mine:
+            return  # this process has changed its user since: the keeper, or the next session, removes the ring
         page = SessionPage.attach(self.states[0])
         is_kept = page is not None and page.is_held(KEEPER_LOCK)
         if page is not None:
@@ -71,44 +76,45 @@ class FolderProducer:
 
 
 _lock = threading.RLock()
-_producers: dict[Path, FolderProducer] = {}
+_producers: dict[LogPlace, FolderProducer] = {}
 
 
-def producer_of(folder: Path, storage: str, buffer_size: int) -> FolderProducer:
+def producer_of(place: LogPlace, storage: str, buffer_size: int) -> FolderProducer:
     """Returns this process's ring for a log folder, making it at the first call.
 
     Raises:
+        LoggerStateError: This is not a process of the user whose log it is.
         OSError: There is no space for the ring anywhere, or the folders for rings are not safe to use.
     """
     with _lock:
-        producer = _producers.get(folder)
+        producer = _producers.get(place)
         if producer is None:
             if not _producers:
                 from multiprocessing.util import Finalize  # noqa: PLC0415  # importing the package costs less without it
 
                 Finalize(None, close_all, exitpriority=_EXIT_PRIORITY)
-            producer = _producers[folder] = FolderProducer(folder, storage, buffer_size)
+            producer = _producers[place] = FolderProducer(place, storage, buffer_size)
         return producer
 
 
-def current_producer(folder: Path) -> FolderProducer | None:
+def current_producer(place: LogPlace) -> FolderProducer | None:
     """Returns this process's ring for a log folder, if it has made one."""
-    producer = _producers.get(folder)
+    producer = _producers.get(place)
     return None if producer is None or producer.is_foreign else producer
 
 
-def close_producer(folder: Path) -> None:
+def close_producer(place: LogPlace) -> None:
     """Closes this process's ring for a log folder; the next put makes another one."""
     with _lock:
-        producer = _producers.pop(folder, None)
+        producer = _producers.pop(place, None)
     if producer is not None:
         producer.close()
 
 
 def close_all() -> None:
     """Closes all rings of this process, at its end."""
-    for folder in list(_producers):
-        close_producer(folder)
+    for place in list(_producers):
+        close_producer(place)
 
 
 def _make_ring(states: tuple[Path, ...], folder: Path, storage: str, buffer_size: int) -> RingProducer:

@@ -17,7 +17,7 @@ from ataraxis_logger._formats.journal_reader import Damage, SegmentScan
 from ataraxis_logger._formats.positions import Seen
 from ataraxis_logger._live.npy_store import PENDING_FOLDER
 from ataraxis_logger._live.owner import OwnedSession, SessionSettings
-from ataraxis_logger._live.places import real_folder, state_folders
+from ataraxis_logger._live.places import place_of, real_folder, state_folders
 from ataraxis_logger._live.session_page import KEEPER_LOCK, OWNER_LOCK, SessionPage
 from ataraxis_logger._live.tidy import survey, tidy_unowned
 from ataraxis_shm._frame import FRAME_HEADER, RECORD_MAGIC
@@ -112,7 +112,7 @@ def _store_what_waits(folder: Path) -> tuple[int, tuple[str, ...]]:
         tidy_unowned(states)
         return 0, ()
     settings = SessionSettings(_storage_of(folder), process_count=1, thread_count=5, sleep_us=_SLEEP_US, sync_us=0)
-    session = OwnedSession(folder, settings)
+    session = OwnedSession(place_of(folder), settings)
     session.stop()
     return waiting.packages + session.leftovers.recovered, session.leftovers.torn
 
