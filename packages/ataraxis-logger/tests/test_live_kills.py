@@ -16,7 +16,7 @@ from ataraxis_logger._live import owner
 from ataraxis_logger._live.places import folder_identity, make_state_folder
 from ataraxis_logger._live.ring_watch import RingWatch
 from ataraxis_logger._live.session_page import STARTED, SessionPage
-from ataraxis_logger._live.spill import SpillFolder, spill_files
+from ataraxis_logger._live.spill import SpillFiles, SpillFolder
 from ataraxis_logger._live.tidy import remove_exhausted
 from ataraxis_logger._live.writer import Writer
 from ataraxis_shm import RingConsumer, RingProducer
@@ -303,7 +303,7 @@ def test_a_ring_goes_after_its_spill_files(tmp_path, remove):
         SpillFolder(producer.path, 1 << 12).write(b"never committed")
     with Victim(_remove_rings_until_killed, states, remove) as victim:
         assert victim.join() == -signal.SIGKILL
-    assert not spill_files(producer.path)
+    assert not SpillFiles(producer.path).every()
     page.close()
 
 

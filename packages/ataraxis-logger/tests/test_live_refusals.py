@@ -11,6 +11,8 @@ import pytest
 
 from ataraxis_logger import DataLogger, LogFullError, LoggerStateError, recover_logs
 from ataraxis_logger._live import owner, pressure
+from ataraxis_logger._live.producers import close_producer
+from ataraxis_shm._errors import NoSpaceError
 from live_helpers import (
     STORAGES,
     assert_nothing_left,
@@ -256,6 +258,77 @@ def test_a_ring_that_does_not_fit_in_memory_goes_to_the_disk(tmp_path, monkeypat
         assert not list(disk.rglob("*.ring"))
     finally:
         subprocess.run(["umount", "-l", str(memory)], check=True)
+
+
+@pytest.fixture
+def memory_and_disk(tmp_path, monkeypatch):
+    """The two roots, of which the first is a file system of 4 MiB."""
+    memory, disk = tmp_path / "memory", tmp_path / "disk"
+    memory.mkdir()
+    mount(memory, "size=4m")
+    monkeypatch.setattr("ataraxis_logger._live.places.roots", lambda: (memory / "mine", disk))
+    yield memory / "mine", disk
+    subprocess.run(["umount", "-l", str(memory)], check=True)
+
+
+@pytest.mark.parametrize("with_recovery", [False, True], ids=["next start", "recover_logs"])
+def test_a_payload_that_does_not_fit_in_memory_goes_to_the_disk(tmp_path, memory_and_disk, storage, with_recovery):
+    """Its ring does, and stays there."""
+    memory, disk = memory_and_disk
+    logger = DataLogger(tmp_path, storage=storage, buffer_size=1 << 20)
+    sizes = [64, 6 << 20, 64]
+    for number, size in enumerate(sizes):
+        logger.input_queue.put(numbered(1, number, size))
+    assert [path.stat().st_size for path in disk.rglob("*.spill")] == [6 << 20]
+    assert [memory in path.parents for path in rings_of_roots(memory, disk)] == [True]
+    if with_recovery:
+        assert recover_logs(logger.output_directory).recovered == 3
+    else:
+        logger.start()
+        logger.flush()
+        for number, size in enumerate([300_000, 7 << 20, 6 << 20, 64], start=3):
+            logger.input_queue.put(numbered(1, number, size))
+            sizes.append(size)
+        logger.stop()
+    found = read_log(logger.output_directory)[1]
+    assert [len(payload) for _, payload in found] == sizes
+    assert_numbered(logger.output_directory, {1: len(sizes)})
+    assert not list(disk.rglob("*.spill"))
+    close_producer(logger.input_queue.producer.place)
+    assert_nothing_left(logger.output_directory)
+
+
+def test_a_payload_that_fits_nowhere_is_refused_and_leaves_nothing(tmp_path, monkeypatch, memory_and_disk, storage):
+    memory, disk = memory_and_disk
+    logger = DataLogger(tmp_path, storage=storage, buffer_size=1 << 20)
+    logger.input_queue.put(numbered(1, 0))
+    with monkeypatch.context() as full:
+        full.setattr("ataraxis_logger._live.spill.reserve", refuse_space)
+        with pytest.raises(OSError, match="nothing is free") as caught:
+            logger.input_queue.put(numbered(1, 1, 1 << 19))
+    assert caught.value.errno == errno.ENOSPC
+    assert not [path for root in (memory, disk) for path in root.rglob("*.spill")]
+    logger.input_queue.put(numbered(1, 1, 1 << 19))
+    logger.start()
+    logger.stop()
+    assert_numbered(logger.output_directory, {1: 2})
+    assert_nothing_left(logger.output_directory)
+
+
+def refuse_space(_fd, _size):
+    raise NoSpaceError(errno.ENOSPC, "nothing is free")
+
+
+def test_a_spill_file_whose_ring_went_with_the_memory_is_removed(tmp_path, memory_and_disk, storage):
+    memory, disk = memory_and_disk
+    logger = DataLogger(tmp_path, storage=storage, buffer_size=1 << 20)
+    logger.input_queue.put(numbered(1, 0, 6 << 20))
+    (spill,) = disk.rglob("*.spill")
+    close_producer(logger.input_queue.producer.place)
+    shutil.rmtree(memory)  # as a power cut does
+    logger.start()
+    logger.stop()
+    assert not spill.exists()
 
 
 def rings_of_roots(*roots):

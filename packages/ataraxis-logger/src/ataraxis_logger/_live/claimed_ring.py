@@ -8,7 +8,7 @@ next writer which batch that was: it gets the very same one, and finishes it.
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from ataraxis_logger._live.spill import REFERENCE_BODY, Reference
+from ataraxis_logger._live.spill import REFERENCE_BODY, Reference, SpillFiles
 from ataraxis_shm._ring_batch import Batch
 from ataraxis_shm._ring_consumer import RingConsumer
 
@@ -35,15 +35,17 @@ class ClaimedRing:
     Attributes:
         consumer: The ring's reading end.
         path: The ring's file.
+        spills: Its spill files.
         ring_id: The ring's identity.
         stored: Packages of this ring that were stored so far, by any writer.
         staged: The end of the batch that was staged last. Beyond the tail, it is one that an earlier writer, or an
             earlier attempt, did not finish.
     """
 
-    def __init__(self, consumer: RingConsumer) -> None:
+    def __init__(self, consumer: RingConsumer, states: "tuple[Path, ...]" = ()) -> None:
         self.consumer = consumer
         self.path: Path = consumer.path
+        self.spills = SpillFiles(consumer.path, states)
         self.ring_id = consumer.ring_id
         self.stored = stored_count(consumer)
         self.staged = max(consumer.scratch[position] for position, _ in _SLOTS)

@@ -5,10 +5,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from ataraxis_logger._errors import LogFormatError
-from ataraxis_logger._live.spill import Reference, spill_path
+from ataraxis_logger._live.spill import Reference
 from ataraxis_logger._live.stores import open_store
 from ataraxis_shm._errors import RingDamageError
-from ataraxis_shm._system import discard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -132,7 +131,7 @@ class Drain:
         ring.advance(batch)
         store.settle(ring, batch)
         if spilled is not None:
-            discard(spill_path(ring.path, spilled.number))
+            ring.spills.discard(spilled.number)
 
     def _give_up(self, ring: "ClaimedRing", position: int, reason: str) -> None:
         """Skips what can never be stored. Memory has to be altered by somebody else for this to happen."""

@@ -16,7 +16,7 @@ from ataraxis_logger._formats.journal_writer import SegmentWriter
 from ataraxis_logger._live.claimed_ring import ClaimedRing
 from ataraxis_logger._live.places import require_identity
 from ataraxis_logger._live.session_page import SessionPage
-from ataraxis_logger._live.spill import Reference, read_spill, spill_path
+from ataraxis_logger._live.spill import Reference, SpillFiles
 from ataraxis_shm._ring_batch import Batch
 
 SEGMENT_BYTES: Final = 256 << 20
@@ -88,7 +88,7 @@ class JournalStore:
     def _inline(self, segment: SegmentWriter, ring: ClaimedRing, batch: Batch, reference: Reference) -> None:
         ((position, body),) = batch
         time_stamp = int.from_bytes(body[_TIME_START : BODY_PREFIX.size], "little")
-        with _mapped_spill(ring.path, reference) as payload:
+        with _mapped_spill(ring.spills, reference) as payload:
             segment.append_inlined(ring.ring_id, position, body[0], time_stamp, payload)
 
     def _segment(self, salt: int) -> SegmentWriter:
@@ -120,14 +120,14 @@ class JournalStore:
 
 
 @contextmanager
-def _mapped_spill(ring: Path, reference: Reference) -> Iterator[memoryview]:
+def _mapped_spill(spills: SpillFiles, reference: Reference) -> Iterator[memoryview]:
     """Gives a spilled payload as a view of its file, after a look at every byte of it."""
-    for _ in read_spill(ring, reference):  # to the end: the last step compares size and CRC
+    for _ in spills.read(reference):  # to the end: the last step compares size and CRC
         pass
     if not reference.size:
         yield memoryview(b"")
         return
-    with spill_path(ring, reference.number).open("rb") as file:
+    with spills.find(reference.number).open("rb") as file:
         mapped = mmap.mmap(file.fileno(), reference.size, access=mmap.ACCESS_READ)
     payload = memoryview(mapped)
     try:

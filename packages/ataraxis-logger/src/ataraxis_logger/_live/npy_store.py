@@ -34,7 +34,7 @@ from ataraxis_logger._live.crew import Crew
 from ataraxis_logger._live.folder import Folder
 from ataraxis_logger._live.places import require_identity
 from ataraxis_logger._live.session_page import NAMING_LOCK, SessionPage
-from ataraxis_logger._live.spill import Reference, read_spill
+from ataraxis_logger._live.spill import Reference, SpillFiles
 from ataraxis_shm._ring_batch import Batch
 from ataraxis_shm._ring_layout import wait_until
 
@@ -168,18 +168,18 @@ class NpyStore:
         entries = [(pending_name(ring.ring_id, position), body) for position, body in batch if not left.get(position)]
         parts = min(self._crew.size, len(entries) // _SMALLEST_PART)
         if parts < 2:  # noqa: PLR2004  # one part
-            self._store(ring.path, entries)
+            self._store(ring.spills, entries)
             return
         # Entries of one source and time go to one thread, which names them in their order.
         shares: list[list[tuple[str, memoryview]]] = [[] for _ in range(parts)]
         for entry in entries:
             shares[crc32(entry[1][_TIME_START : BODY_PREFIX.size]) % parts].append(entry)
         for share in shares:
-            self._crew.submit(partial(self._store, ring.path, share))
+            self._crew.submit(partial(self._store, ring.spills, share))
 
-    def _store(self, ring: Path, entries: list[tuple[str, memoryview]]) -> None:
+    def _store(self, spills: SpillFiles, entries: list[tuple[str, memoryview]]) -> None:
         for pending, body in entries:
-            self._write(ring, pending, body)
+            self._write(spills, pending, body)
             self._name(pending, body)
 
     def _append_renamed(self, ring: ClaimedRing, batch: Batch, left: dict[int, bool]) -> None:
@@ -194,12 +194,12 @@ class NpyStore:
             if position >= staged:
                 if position in left:
                     self._pending.unlink(pending)
-                self._write(ring.path, pending, body)
+                self._write(ring.spills, pending, body)
         ring.stage(batch)
         for _, pending, body in entries:
             self._name(pending, body)
 
-    def _write(self, ring: Path, pending: str, body: memoryview) -> None:
+    def _write(self, spills: SpillFiles, pending: str, body: memoryview) -> None:
         """Writes an entry under its pending name."""
         descriptor = self._pending.create(pending)
         try:
@@ -208,7 +208,7 @@ class NpyStore:
                 # Source and time stand in the frame as they do in the entry, with seven other bytes between.
                 _write_parts(descriptor, [npy_header(len(body) - _PREFIX_GROWTH), body[:1], body[_TIME_START:]])
             else:
-                self._write_spilled(descriptor, ring, body, reference)
+                self._write_spilled(descriptor, spills, body, reference)
         except LogFormatError:
             self._pending.unlink(pending)
             raise
@@ -216,10 +216,10 @@ class NpyStore:
             os.close(descriptor)
 
     @staticmethod
-    def _write_spilled(descriptor: int, ring: Path, body: memoryview, reference: Reference) -> None:
+    def _write_spilled(descriptor: int, spills: SpillFiles, body: memoryview, reference: Reference) -> None:
         header = npy_header(reference.size + ENTRY_PREFIX.size)
         _write_parts(descriptor, [header, body[:1], body[_TIME_START : BODY_PREFIX.size]])
-        for piece in read_spill(ring, reference):
+        for piece in spills.read(reference):
             _write_parts(descriptor, [piece])
 
     def _name(self, pending: str, body: memoryview) -> None:

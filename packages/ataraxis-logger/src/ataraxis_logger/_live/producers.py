@@ -28,7 +28,7 @@ class FolderProducer:
         folder: The log folder.
         states: Its state folders.
         ring: The ring.
-        spills: The spill files beside it.
+        spills: Its spill files.
         spill_above: The size from which on a payload is spilled.
     """
 
@@ -40,7 +40,7 @@ class FolderProducer:
         self.storage = storage
         self.ring = _make_ring(self.states, self.folder, storage, buffer_size)
         self.spill_above = self.ring.capacity // SPILL_SHARE
-        self.spills = SpillFolder(self.ring.path, self.ring.capacity)
+        self.spills = SpillFolder(self.ring.path, self.ring.capacity, self.states)
         # Re-entrant, as the one below: a signal handler or a finalizer may put while its thread does.
         self.spill_lock = threading.RLock()
         self._pid = os.getpid()

@@ -1,11 +1,12 @@
 """Spill files: where payloads wait that are too large for a ring.
 
-A payload above a quarter of the ring goes into a file beside it, its space reserved first; the ring carries a frame
-whose flag is `FLAG_SPILLED` and whose body names the file by number, size and CRC. The writer stores the payload from
-the file and removes it after it has advanced past the frame. A file whose frame was never committed (its producer was
-killed, or the put was interrupted) goes with the ring.
+A payload above a quarter of the ring goes into a file, its space reserved first: beside the ring, or in the next state
+folder when there is too little space. The ring carries a frame whose flag is `FLAG_SPILLED` and whose body names the
+file by number, size and CRC. The writer stores the payload from the file and removes it after it has advanced past the
+frame. A file whose frame was never committed (its producer was killed, or the put was interrupted) goes with the ring.
 """
 
+import errno
 import itertools
 import os
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from ataraxis_logger._errors import LogFormatError
 from ataraxis_logger._files import write_all
 from ataraxis_logger._formats.journal_layout import BODY_PREFIX, FLAG_SPILLED
+from ataraxis_logger._live.places import make_state_folder, ring_paths
 from ataraxis_shm._checksum import crc32
 from ataraxis_shm._registry import open_file
 from ataraxis_shm._system import discard, reserve
@@ -29,6 +31,9 @@ SPILL_SHARE: Final = 4
 
 COPY_BYTES: Final = 1 << 20
 """How much of a spill file is in memory at a time."""
+
+_OUT_OF_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
+_FOLDER_ATTEMPTS: Final = 20
 
 # Padded to a length that few payloads share: the writer looks at the flags only of frames that are as long as this.
 _REFERENCE: Final = Struct("<QQI5x")
@@ -61,14 +66,58 @@ class Reference(NamedTuple):
         return _REFERENCE.pack(*self)
 
 
-def spill_path(ring: Path, number: int) -> Path:
-    """Returns where a ring's spill file lies."""
-    return ring.with_name(f"{ring.stem}-{number:x}{SPILL_SUFFIX}")
+class SpillFiles:
+    """The spill files of one ring, wherever they are: beside it, or in another state folder that had the space.
 
+    Args:
+        ring: The ring's file.
+        states: The state folders of the log.
+    """
 
-def spill_files(ring: Path) -> list[Path]:
-    """Returns the spill files of a ring."""
-    return list(ring.parent.glob(f"{ring.stem}-*{SPILL_SUFFIX}"))
+    __slots__ = ("_stem", "folders")
+
+    def __init__(self, ring: Path, states: tuple[Path, ...] = ()) -> None:
+        self._stem = ring.stem
+        self.folders = (ring.parent, *(state for state in states if state != ring.parent))
+
+    def path(self, folder: Path, number: int) -> Path:
+        """Returns where a spill file lies that is in this folder."""
+        return folder / f"{self._stem}-{number:x}{SPILL_SUFFIX}"
+
+    def find(self, number: int) -> Path:
+        """Returns where a spill file lies; beside the ring when there is none."""
+        paths = [self.path(folder, number) for folder in self.folders]
+        return next((path for path in paths if path.exists()), paths[0])
+
+    def read(self, reference: Reference) -> Iterator[bytes]:
+        """Yields a spilled payload in pieces of at most `COPY_BYTES`.
+
+        Raises:
+            LogFormatError: The file is missing or not what was spilled. The pieces so far must not be used.
+        """
+        path, crc, size = self.find(reference.number), 0, 0
+        try:
+            with path.open("rb", buffering=0) as file:
+                while piece := file.read(COPY_BYTES):
+                    crc, size = crc32(piece, crc), size + len(piece)
+                    yield piece
+        except FileNotFoundError:
+            raise LogFormatError(f"The spill file {path} is gone.", path) from None
+        if (size, crc) != (reference.size, reference.crc):
+            raise LogFormatError(f"The spill file {path} does not hold the payload that was put.", path)
+
+    def discard(self, number: int) -> None:
+        """Removes a spill file."""
+        discard(self.find(number))
+
+    def every(self) -> list[Path]:
+        """Returns the files that are there."""
+        return [path for path in _spill_files(self.folders) if _ring_stem(path) == self._stem]
+
+    def discard_all(self) -> None:
+        """Removes all of them: the ring is done with."""
+        for path in self.every():
+            discard(path)
 
 
 class SpillFolder:
@@ -77,8 +126,8 @@ class SpillFolder:
     Without a limit a fast producer of large payloads would fill the memory although its ring is nearly empty.
     """
 
-    def __init__(self, ring: Path, limit: int) -> None:
-        self._ring = ring
+    def __init__(self, ring: Path, limit: int, states: tuple[Path, ...] = ()) -> None:
+        self._files = SpillFiles(ring, states)
         self._limit = limit
         self._numbers = itertools.count(1)
         self._waiting: dict[int, int] = {}
@@ -93,25 +142,31 @@ class SpillFolder:
         return not waiting or size + sum(waiting) <= self._limit
 
     def write(self, payload: "Buffer") -> Reference:
-        """Puts a payload into a new spill file.
+        """Puts a payload into a new spill file: beside the ring, or where there is space for it.
 
         Raises:
-            OSError: There is too little space, or the system refused; no file is left.
+            OSError: There is too little space anywhere, or the system refused; no file is left.
         """
         view = memoryview(payload).cast("B")
         number = next(self._numbers)
-        path = spill_path(self._ring, number)
-        file = open_file(path, create=True)
+        beside, *others = self._files.folders
         try:
-            if view.nbytes:
-                reserve(file.fd, view.nbytes)
-                write_all(file.fd, [view])
-        except BaseException:
-            discard(path)
-            raise
-        finally:
-            file.close()
+            _write_file(self._files.path(beside, number), view)
+        except OSError as error:
+            if error.errno not in _OUT_OF_SPACE or not others:
+                raise
+            self._write_elsewhere(others, number, view)
         return Reference(number, view.nbytes, crc32(view))
+
+    def _write_elsewhere(self, folders: list[Path], number: int, view: memoryview) -> None:
+        """Writes a spill file into the first of the folders that has the space."""
+        for folder in folders[:-1]:
+            try:
+                return _write_into(folder, self._files.path(folder, number), view)
+            except OSError as error:
+                if error.errno not in _OUT_OF_SPACE:
+                    raise
+        return _write_into(folders[-1], self._files.path(folders[-1], number), view)
 
     def committed(self, position: int, size: int) -> None:
         """Notes that the frame at a position refers to a payload of this size."""
@@ -119,39 +174,53 @@ class SpillFolder:
 
     def discard(self, reference: Reference) -> None:
         """Removes a spill file whose frame was not committed."""
-        discard(spill_path(self._ring, reference.number))
+        self._files.discard(reference.number)
 
 
-def read_spill(ring: Path, reference: Reference) -> Iterator[bytes]:
-    """Yields a spilled payload in pieces of at most `COPY_BYTES`.
-
-    Raises:
-        LogFormatError: The file is missing or not what was spilled. The pieces so far must not be used.
-    """
-    path, crc, size = spill_path(ring, reference.number), 0, 0
-    try:
-        with path.open("rb", buffering=0) as file:
-            while piece := file.read(COPY_BYTES):
-                crc, size = crc32(piece, crc), size + len(piece)
-                yield piece
-    except FileNotFoundError:
-        raise LogFormatError(f"The spill file {path} is gone.", path) from None
-    if (size, crc) != (reference.size, reference.crc):
-        raise LogFormatError(f"The spill file {path} does not hold the payload that was put.", path)
+def remove_lost_spills(states: tuple[Path, ...]) -> None:
+    """Removes spill files without a ring: it lay in memory, they on the disk, and the power went."""
+    # In this order: a ring is there before its spill files, and goes after them.
+    files = _spill_files(states)
+    rings = {path.stem for path in ring_paths(states)}
+    for path in files:
+        if _ring_stem(path) not in rings:
+            discard(path)
 
 
-def discard_spills(ring: Path) -> None:
-    """Removes all spill files of a ring that is done with."""
-    for path in spill_files(ring):
-        discard(path)
-
-
-def spill_size(ring: Path) -> int:
-    """Returns the bytes in a ring's spill files."""
-    total = 0
-    for path in spill_files(ring):
+def _write_into(folder: Path, path: Path, view: memoryview) -> None:
+    """Writes a spill file into a state folder that may not be there."""
+    for _ in range(_FOLDER_ATTEMPTS):
+        make_state_folder(folder)
         try:
-            total += os.stat(path).st_size  # noqa: PTH116  # Path.stat is the same call behind two more
+            return _write_file(path, view)
+        except FileNotFoundError:  # a session that ends removes its empty folders, perhaps between these lines
+            continue
+    return _write_file(path, view)
+
+
+def _write_file(path: Path, view: memoryview) -> None:
+    file = open_file(path, create=True)
+    try:
+        if view.nbytes:
+            reserve(file.fd, view.nbytes)
+            write_all(file.fd, [view])
+    except BaseException:
+        discard(path)
+        raise
+    finally:
+        file.close()
+
+
+def _spill_files(folders: tuple[Path, ...]) -> list[Path]:
+    found = []
+    for folder in folders:
+        try:
+            with os.scandir(folder) as entries:
+                found += [Path(entry.path) for entry in entries if entry.name.endswith(SPILL_SUFFIX)]
         except FileNotFoundError:
             continue
-    return total
+    return found
+
+
+def _ring_stem(path: Path) -> str:
+    return path.stem.rpartition("-")[0]

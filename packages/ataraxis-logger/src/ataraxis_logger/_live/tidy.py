@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ataraxis_logger._live.claimed_ring import stored_count
 from ataraxis_logger._live.places import ring_paths
 from ataraxis_logger._live.session_page import KEEPER_LOCK, OWNER_LOCK, SessionPage, remove_unfinished_pages
-from ataraxis_logger._live.spill import discard_spills
+from ataraxis_logger._live.spill import SpillFiles, remove_lost_spills
 from ataraxis_shm._errors import RingFormatError
 from ataraxis_shm._ring_consumer import RingConsumer
 from ataraxis_shm._ring_create import remove_unfinished_rings
@@ -50,7 +50,7 @@ def remove_exhausted(states: tuple[Path, ...]) -> None:
     for path in ring_paths(states):
         with suppress(FileNotFoundError, RingFormatError), RingConsumer.attach(path) as ring:
             if ring.claim() and ring.exhausted:
-                discard_spills(path)  # first: without the ring nobody would look for them
+                SpillFiles(path, states).discard_all()  # first: without the ring nobody would look for them
                 ring.unlink()
 
 
@@ -63,6 +63,7 @@ def tidy(states: tuple[Path, ...], page: SessionPage | None = None) -> None:
             stays: an owner or a keeper is at work.
     """
     remove_exhausted(states)
+    remove_lost_spills(states)
     if page is not None and not ring_paths(states):
         page.remove()
     for state in states:

@@ -13,7 +13,6 @@ from ataraxis_logger._live.drain import Drain
 from ataraxis_logger._live.launch import start_keeper
 from ataraxis_logger._live.places import ring_paths
 from ataraxis_logger._live.session_page import KEEPER_LOCK, STARTED, WRITER_LOCKS, SessionPage
-from ataraxis_logger._live.spill import discard_spills
 from ataraxis_shm._errors import RingFormatError
 from ataraxis_shm._ring_consumer import RingConsumer
 
@@ -158,14 +157,14 @@ class Writer:
         return self._others[path]
 
     def _take(self, path: Path, consumer: RingConsumer) -> None:
-        ring = self._rings[path] = ClaimedRing(consumer)
+        ring = self._rings[path] = ClaimedRing(consumer, self._states)
         self._drain.add(ring)
 
     def _retire_exhausted(self) -> None:
         """Removes the rings that are empty and stay so, and keeps their counts."""
         for path, ring in list(self._rings.items()):
             if ring.consumer.exhausted:
-                discard_spills(path)  # first: without the ring nobody would look for them
+                ring.spills.discard_all()  # first: without the ring nobody would look for them
                 self._move_counts(ring)
                 self._drop(path)
 
