@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ataraxis_logger import DataLogger, LogPackage
-from ataraxis_logger._errors import LogFullError, LoggerError, PackageTypeError
+from ataraxis_logger._errors import LogFullError, LoggerError, PackageTypeError, SettingTypeError, SettingValueError
 from ataraxis_logger._live.producers import close_producer
 from live_helpers import (
     START_METHODS,
@@ -149,6 +149,32 @@ def test_what_is_no_package_is_refused_and_harms_nothing(logger, bad):
             logger.input_queue.put_many([numbered(1, 1), bad, numbered(1, 2)])
         logger.input_queue.put(numbered(1, 2))
     assert_numbered(logger.output_directory, {1: 3})
+
+
+@pytest.mark.parametrize("size", [8, 1 << 23], ids=["small", "large"])
+@pytest.mark.parametrize(
+    ("timeout", "error"),
+    [(-1, SettingValueError), (float("nan"), SettingValueError), ("1", SettingTypeError), ([], SettingTypeError)],
+    ids=repr,
+)
+def test_a_timeout_that_is_none_is_refused_before_anything_is_accepted(logger, timeout, error, size):
+    queue = logger.input_queue
+    for first in (True, False):  # without a ring, and with one
+        with pytest.raises(error, match="timeout must be"):
+            queue.put(numbered(2, 0, size), timeout=timeout)
+        if first:
+            queue.put(numbered(1, 0), timeout=0)
+    queue.put(numbered(1, 1), block=False, timeout=-1)  # not looked at, as in queue.Queue
+    with logger:
+        pass
+    assert_numbered(logger.output_directory, {1: 2})
+
+
+@pytest.mark.parametrize("bad", [numbered(1, 0), None, 5], ids=["package", "None", "number"])
+def test_put_many_takes_nothing_that_is_not_many(logger, bad):
+    with pytest.raises(PackageTypeError, match=f"not {type(bad).__name__}.*Use put"):
+        logger.input_queue.put_many(bad)
+    assert logger.input_queue.empty()
 
 
 def test_threads_share_the_ring_of_their_process(logger):

@@ -13,11 +13,11 @@ class LoggerError(Exception):
 
 
 class SettingTypeError(LoggerError, TypeError):
-    """An argument of `DataLogger` or `LogSource` has the wrong type."""
+    """An argument of `DataLogger`, `LogQueue` or `LogSource` has the wrong type."""
 
 
 class SettingValueError(LoggerError, ValueError):
-    """An argument of `DataLogger` or `LogSource` has the right type and an impossible value."""
+    """An argument of `DataLogger`, `LogQueue` or `LogSource` has the right type and an impossible value."""
 
 
 class PackageTypeError(LoggerError, TypeError):

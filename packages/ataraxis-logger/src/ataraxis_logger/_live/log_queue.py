@@ -1,11 +1,11 @@
 """The queue that packages are put into: whoever has it, in whatever process, logs to its folder."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from ataraxis_logger._entry import ONSET_PAYLOAD, ONSET_TIME, is_onset
-from ataraxis_logger._errors import LogFullError, PackageTypeError
+from ataraxis_logger._errors import LogFullError, PackageTypeError, SettingTypeError, SettingValueError
 from ataraxis_logger._formats.journal_layout import BODY_PREFIX, FLAG_SPILLED
 from ataraxis_logger._live.onsets import note_onset
 from ataraxis_logger._live.places import LogPlace
@@ -70,6 +70,8 @@ class LogQueue:
 
         Raises:
             PackageTypeError: (TypeError) This is no `LogPackage`.
+            SettingTypeError: (TypeError) The timeout is no number.
+            SettingValueError: (ValueError) The timeout is negative, and the call is to wait.
             LogFullError: (queue.Full, OSError) There was no space in time. At once when no logger is started, and when
                 there was no writer, or the disk refused everything, for five seconds; the message names the cause.
             LoggerStateError: (RuntimeError) This process has another user than the one that made the queue.
@@ -79,6 +81,8 @@ class LogQueue:
         """
         if type(package) is not LogPackage:
             _refuse(package)
+        if timeout is not None:
+            _check_timeout(timeout, block)
         data, time_stamp = package.serialized_data, package.time_stamp
         ring_put, spill_above = self._way
         if len(data) > spill_above or not time_stamp:
@@ -102,7 +106,7 @@ class LogQueue:
         """
         chunk: list[tuple[bytes]] = []
         try:
-            for package in packages:
+            for package in _iterate(packages):
                 if type(package) is not LogPackage:
                     _refuse(package)
                 data, time_stamp = package.serialized_data, package.time_stamp
@@ -255,6 +259,26 @@ def _view_of(data: "_Payload") -> memoryview:
 
 def _put_nowhere(*_: "Buffer", timeout: float | None = None) -> int:
     raise RingClosedError(f"The ring is not open yet (timeout {timeout}).")
+
+
+def _check_timeout(timeout: float, block: bool) -> None:
+    """Refuses a timeout as `queue.Queue` does, and before anything is accepted."""
+    try:
+        is_possible = timeout >= 0
+    except TypeError:
+        raise SettingTypeError(f"timeout must be a number of seconds or None, not {type(timeout).__name__}.") from None
+    if block and not is_possible:
+        raise SettingValueError(f"timeout must be a non-negative number of seconds or None, not {str(timeout)[:40]}.")
+
+
+def _iterate(packages: Iterable[LogPackage]) -> Iterator[LogPackage]:
+    try:
+        return iter(packages)
+    except TypeError as error:
+        raise PackageTypeError(
+            f"LogQueue.put_many takes an iterable of LogPackage instances, not {type(packages).__name__}. Use put for "
+            "a single one."
+        ) from error
 
 
 def _refuse(package: object) -> NoReturn:
