@@ -57,7 +57,7 @@ def alter(log_folder):
 
 @pytest.mark.parametrize("storage", ["npy", "journal"])
 def test_every_sample_comes_back_in_both_storages(storage, tmp_path):
-    done = run_demo("--duration", 2, "--rate", 500, "--storage", storage, "--output", tmp_path)
+    done = run_demo("--duration", 1, "--rate", 500, "--storage", storage, "--output", tmp_path)
     assert done.returncode == 0, done.stderr
     rows = {cells[0]: cells for line in done.stdout.splitlines() if len(cells := line.split()) == 10}
     assert set(rows) == {"processor", "disk_and_network", "wake_up"}

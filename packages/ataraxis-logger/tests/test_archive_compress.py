@@ -490,7 +490,7 @@ def test_sessions_union_like_multisets(sessions: list[tuple[list[Entry], bool, b
 @STORAGES
 @pytest.mark.parametrize("workers_used", [1, 2])
 def test_kills_at_random_points_lose_and_double_nothing(write: Writer, workers_used: int, tmp_path: Path) -> None:
-    kill_and_finish(write, workers_used, tmp_path, kills=4, seed=1)
+    kill_and_finish(write, workers_used, tmp_path, kills=2, seed=1)
 
 
 @pytest.mark.torture

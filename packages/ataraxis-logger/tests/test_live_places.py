@@ -12,7 +12,6 @@ import pytest
 from ataraxis_logger import DataLogger, LoggerStateError
 from live_helpers import (
     START_METHODS,
-    STORAGES,
     assert_numbered,
     numbered,
     numbers_of,
@@ -29,9 +28,9 @@ needs_root = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(params=STORAGES)
-def logger(request, tmp_path):
-    logger = DataLogger(tmp_path, storage=request.param)
+@pytest.fixture
+def logger(tmp_path):
+    logger = DataLogger(tmp_path, storage="journal")
     yield logger
     logger.stop()
 
@@ -111,8 +110,7 @@ def run_as_nobody(method, use, *, first=False):
 
 
 @needs_root
-@pytest.mark.parametrize("method", START_METHODS)
-@pytest.mark.parametrize("parent_has_put", [True, False])
+@pytest.mark.parametrize(("method", "parent_has_put"), [("fork", True), *((method, False) for method in START_METHODS)])
 def test_a_child_of_another_user_is_refused(logger, method, parent_has_put):
     logger.start()
     if parent_has_put:
@@ -125,7 +123,7 @@ def test_a_child_of_another_user_is_refused(logger, method, parent_has_put):
 
 
 @needs_root
-@pytest.mark.parametrize("method", START_METHODS)
+@pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_source_in_a_child_of_another_user_is_refused(logger, method):
     logger.start()
     source = logger.source(1)
@@ -134,7 +132,7 @@ def test_a_source_in_a_child_of_another_user_is_refused(logger, method):
 
 
 @needs_root
-@pytest.mark.parametrize("method", START_METHODS)
+@pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_child_that_put_before_it_changed_its_user_goes_on(logger, method, capfd):
     """Its ring is there, and the writers have it."""
     logger.start()
