@@ -11,6 +11,7 @@ from ataraxis_logger._live.exits import ctrl_c_put_off
 from ataraxis_logger._live.log_queue import LogQueue
 from ataraxis_logger._live.owner import OwnedSession, SessionSettings
 from ataraxis_logger._live.places import place_of, real_folder
+from ataraxis_logger._live.reports import package_logger
 from ataraxis_logger._live.ring_watch import RingWatch
 from ataraxis_logger._live.session_page import SessionPage
 from ataraxis_logger._live.statistics import LogStatistics, Statistician
@@ -274,9 +275,7 @@ class DataLogger:
         restarts = page.restarts
         if restarts >= self._next_warning:
             self._next_warning = 2 * restarts
-            import logging  # noqa: PLC0415  # importing the package costs less without it
-
-            logging.getLogger("ataraxis_logger").warning(
+            package_logger().warning(
                 "Writers of %s had to be restarted (%d so far): %s. Nothing is lost.",
                 self._output_directory,
                 restarts,

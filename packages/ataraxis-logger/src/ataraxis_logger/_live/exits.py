@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Final, Protocol
 
 from ataraxis_logger._errors import LoggerStateError
+from ataraxis_logger._live.reports import package_logger
 from ataraxis_logger._live.session_page import OWNER_LOCK, SessionPage
 from ataraxis_logger._live.tidy import Survey, survey
 
@@ -66,9 +67,7 @@ def leave_at_exit(folder: Path) -> None:
 
 def report_at_exit(error: Exception) -> None:
     """Says what went wrong at the exit, where nobody can catch it."""
-    import logging  # noqa: PLC0415  # importing the package costs less without it
-
-    logging.getLogger("ataraxis_logger").error("At exit: %s", error)
+    package_logger().error("At exit: %s", error)
 
 
 def _serve_children() -> None:

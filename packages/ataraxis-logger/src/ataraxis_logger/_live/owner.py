@@ -14,6 +14,7 @@ from ataraxis_logger._live.npy_store import pending_names
 from ataraxis_logger._live.places import LogPlace, folder_identity, make_state_folder
 from ataraxis_logger._live.pressure import PATIENCE_S, Trouble, revive
 from ataraxis_logger._live.producers import close_producer, current_producer
+from ataraxis_logger._live.reports import package_logger
 from ataraxis_logger._live.ring_watch import RingView, RingWatch
 from ataraxis_logger._live.session_page import (
     IDLE,
@@ -174,19 +175,15 @@ def _tell_what_is_odd(page: SessionPage, identity: int, states: tuple[Path, ...]
     """Warns of what waits in memory and would end up where nobody expects it, or nowhere."""
     left = survey(states)
     if left.waiting and page.folder_identity not in (0, identity):
-        _warn(
+        package_logger().warning(
             "%d packages wait that were put for another folder of this name (it was renamed or replaced since). They "
             "are stored in this one now.",
             left.packages,
         )
     if left.unreadable:
-        _warn("%d buffers cannot be read and are left alone: %s", len(left.unreadable), "; ".join(left.unreadable[:3]))
-
-
-def _warn(message: str, *arguments: object) -> None:
-    import logging  # noqa: PLC0415  # importing the package costs less without it
-
-    logging.getLogger("ataraxis_logger").warning(message, *arguments)
+        package_logger().warning(
+            "%d buffers cannot be read and are left alone: %s", len(left.unreadable), "; ".join(left.unreadable[:3])
+        )
 
 
 def _own_page(folder: Path, states: tuple[Path, ...], storage: str) -> SessionPage:
