@@ -61,6 +61,7 @@ __all__ = [
     "discard",
     "ensure_private_folder",
     "flock",
+    "is_out_of_space",
     "lock_name",
     "locked_by_others",
     "make_private",
@@ -112,6 +113,11 @@ def ensure_private_folder(folder: Path) -> Path:
     return folder
 
 
+def is_out_of_space(error: OSError) -> bool:
+    """Tells whether the system refused something because the file system, or the user's share of it, is too small."""
+    return error.errno in _OUT_OF_SPACE
+
+
 def reserve(fd: int, size: int) -> None:
     """Extends a file to `size` bytes and takes the space for them, so that using its mapping never ends in SIGBUS.
 
@@ -121,7 +127,7 @@ def reserve(fd: int, size: int) -> None:
     try:
         allocate(fd, size)
     except OSError as error:
-        if error.errno not in _OUT_OF_SPACE:
+        if not is_out_of_space(error):
             raise
         os.ftruncate(fd, 0)
         if error.errno == errno.EFBIG:

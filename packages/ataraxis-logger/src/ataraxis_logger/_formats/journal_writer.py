@@ -73,6 +73,11 @@ class SegmentWriter:
         """Bytes in the segment so far."""
         return self._size
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the segment is open and still has its name: what is appended to a removed file is lost with it."""
+        return self._file is not None and is_at(self.path, self._file.fd)
+
     def append_frames(self, views: Sequence[memoryview], records: int) -> None:
         """Appends runs of whole frames as they lie in a ring.
 
@@ -141,8 +146,7 @@ class SegmentWriter:
             OSError: the system refused to remove it; it is let go of all the same.
         """
         try:
-            # Its name may be another segment's by now, if somebody has removed this one.
-            if self._file is not None and is_at(self.path, self._file.fd):
+            if self.is_in_place:  # else its name may be another segment's by now
                 self.path.unlink()
         finally:
             self.abandon()

@@ -40,7 +40,6 @@ class JournalStore:
         self._identity = page.folder_identity
         self._segment_bytes = segment_bytes
         self._segments: dict[int, SegmentWriter] = {}
-        self._inodes: dict[int, int] = {}
         self._unsynced: set[int] = set()
 
     def claim(self, ring: ClaimedRing) -> None:
@@ -95,7 +94,7 @@ class JournalStore:
         """Returns the segment to append to: the open one, if it still lies in the log folder and is not too large."""
         require_identity(self._folder, self._identity)
         segment = self._segments.get(salt)
-        if segment is not None and not self._is_in_place(salt):
+        if segment is not None and not segment.is_in_place:
             # The file was removed: what is appended to it would be lost with it.
             self._segments.pop(salt).abandon()
             segment = None
@@ -105,14 +104,7 @@ class JournalStore:
             segment = None
         if segment is None:
             segment = self._segments[salt] = SegmentWriter(self._folder, self._header(salt))
-            self._inodes[salt] = segment.path.stat().st_ino
         return segment
-
-    def _is_in_place(self, salt: int) -> bool:
-        try:
-            return self._segments[salt].path.stat().st_ino == self._inodes[salt]
-        except FileNotFoundError:
-            return False
 
     def _header(self, salt: int) -> SegmentHeader:
         page = self._page

@@ -10,16 +10,21 @@ import os
 import sys
 import time
 import zlib
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from ataraxis_logger._errors import LoggerStateError
-from ataraxis_shm._system import ensure_private_folder, roots
+from ataraxis_shm._system import ensure_private_folder, is_out_of_space, roots
 
 RINGS_FOLDER: Final = "rings"
 RING_SUFFIX: Final = ".ring"
 _HASH_BYTES: Final = 8
+_FOLDER_ATTEMPTS: Final = 20
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
+
+_Made = TypeVar("_Made")
 
 
 class LogPlace(NamedTuple):
@@ -98,6 +103,35 @@ def make_state_folder(state: Path) -> Path:
     for folder in (state.parent.parent, state.parent, state):
         ensure_private_folder(folder)
     return state
+
+
+def in_state_folder(state: Path, make: Callable[[], _Made]) -> _Made:
+    """Makes a state folder and something in it, again when a session that ends removes the empty folder in between.
+
+    Raises:
+        FileNotFoundError: What `make` looks for is missing for another reason.
+    """
+    for _ in range(_FOLDER_ATTEMPTS):
+        make_state_folder(state)
+        with suppress(FileNotFoundError):
+            return make()
+    return make()
+
+
+def where_space_is(folders: tuple[Path, ...], make: Callable[[Path], _Made]) -> _Made:
+    """Returns what `make` makes in the first of the folders that has the space for it.
+
+    Raises:
+        OSError: What `make` raised, in any folder for another reason, or in the last one for this.
+    """
+    *others, last = folders
+    for folder in others:
+        try:
+            return make(folder)
+        except OSError as error:
+            if not is_out_of_space(error):
+                raise
+    return make(last)
 
 
 def ring_paths(states: tuple[Path, ...]) -> list[Path]:

@@ -3,19 +3,16 @@
 import os
 import sys
 import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from ataraxis_logger._live.places import RING_SUFFIX, LogPlace, make_state_folder, salt_of
+from ataraxis_logger._live.places import RING_SUFFIX, LogPlace, in_state_folder, salt_of, where_space_is
 from ataraxis_logger._live.session_page import KEEPER_LOCK, SessionPage
 from ataraxis_logger._live.spill import SPILL_SHARE, SpillFolder
 from ataraxis_logger._live.tidy import tidy_unowned
-from ataraxis_shm._errors import NoSpaceError
 from ataraxis_shm._ring_producer import RingProducer
 
 SMALLEST_BUFFER: Final = 4096
-_OPEN_ATTEMPTS: Final = 20
 _EXIT_PRIORITY: Final = -90
 """After children are joined (-5 and above), before the owner ends its session (-100)."""
 
@@ -57,10 +54,7 @@ class FolderProducer:
 
     def open_page(self) -> SessionPage:
         """Opens the session page, making it when a session has ended since."""
-        while True:
-            make_state_folder(self.states[0])
-            with suppress(FileNotFoundError):  # a session that just ended removed the folder
-                return SessionPage.provide(self.states[0], self.folder, self.storage)
+        return _open_page(self.states, self.folder, self.storage)
 
     def close(self) -> None:
         """Declares that this process will put nothing more into this ring, and removes it when it is empty."""
@@ -119,28 +113,24 @@ def close_all() -> None:
 
 def _make_ring(states: tuple[Path, ...], folder: Path, storage: str, buffer_size: int) -> RingProducer:
     salt, capacity = salt_of(folder), max(buffer_size, SMALLEST_BUFFER)
-    for state in states[:-1]:
-        with suppress(NoSpaceError):
-            return _make_ring_in(state, states, folder, storage, capacity, salt)
-    return _make_ring_in(states[-1], states, folder, storage, capacity, salt)
+    return where_space_is(states, lambda state: _make_ring_in(state, states, folder, storage, capacity, salt))
 
 
 def _make_ring_in(  # noqa: PLR0913, PLR0917  # private, with one caller
     state: Path, states: tuple[Path, ...], folder: Path, storage: str, capacity: int, salt: int
 ) -> RingProducer:
     """Makes a ring in one state folder, and the session page that says what its packages are meant for."""
-    attempts = 0
-    while True:
-        attempts += 1
-        try:
-            make_state_folder(states[0])
-            SessionPage.provide(states[0], folder, storage).close()
-            make_state_folder(state)
-            return RingProducer.create(state / f"{os.urandom(8).hex()}{RING_SUFFIX}", capacity, salt=salt)
-        except FileNotFoundError:
-            # A session that ends removes its empty folders, perhaps between these lines.
-            if attempts == _OPEN_ATTEMPTS:
-                raise
+
+    def make() -> RingProducer:
+        _open_page(states, folder, storage).close()
+        return RingProducer.create(state / f"{os.urandom(8).hex()}{RING_SUFFIX}", capacity, salt=salt)
+
+    return in_state_folder(state, make)
+
+
+def _open_page(states: tuple[Path, ...], folder: Path, storage: str) -> SessionPage:
+    """Opens the session page of a log, making it when there is none."""
+    return in_state_folder(states[0], lambda: SessionPage.provide(states[0], folder, storage))
 
 
 def _forget_all() -> None:

@@ -19,7 +19,7 @@ from ataraxis_logger._live.npy_store import PENDING_FOLDER
 from ataraxis_logger._live.owner import OwnedSession, SessionSettings
 from ataraxis_logger._live.places import place_of, real_folder, state_folders
 from ataraxis_logger._live.session_page import KEEPER_LOCK, OWNER_LOCK, SessionPage
-from ataraxis_logger._live.tidy import survey, tidy_unowned
+from ataraxis_logger._live.tidy import Survey, survey, tidy_unowned
 from ataraxis_shm._frame import FRAME_HEADER, RECORD_MAGIC
 
 _SLEEP_US: Final = 5000
@@ -77,11 +77,12 @@ def recover_logs(log_directory: Path | str) -> RecoveryReport:
     folder = real_folder(Path(log_directory))
     if not folder.is_dir():
         raise LogNotFoundError(f"There is no log folder {folder}.")
-    recovered, torn = _store_what_waits(folder)
-    unreadable = survey(state_folders(folder)).unreadable
+    states = state_folders(folder)
+    found = survey(states)
+    recovered, torn = _store_what_waits(folder, states, found)
     findings = _Findings(problems=[f"{name} in .pending was half written and was removed" for name in torn])
-    findings.problems += [f"a buffer cannot be read, and was left: {reason}" for reason in unreadable]
-    findings.discarded = len(torn) + len(unreadable)
+    findings.problems += [f"a buffer cannot be read, and was left: {reason}" for reason in found.unreadable]
+    findings.discarded = len(findings.problems)
     _look_through(folder, findings)
     return RecoveryReport(
         recovered,
@@ -102,19 +103,19 @@ class _Findings:
     problems: list[str] = field(default_factory=list)
 
 
-def _store_what_waits(folder: Path) -> tuple[int, tuple[str, ...]]:
+def _store_what_waits(folder: Path, states: tuple[Path, ...], found: Survey) -> tuple[int, tuple[str, ...]]:
     """Runs a session for as long as it takes to store what waits; returns how much that was, and what was torn."""
-    states = state_folders(folder)
-    waiting = survey(states)
-    if not (waiting.waiting or (folder / PENDING_FOLDER).is_dir()):
+    if not (found.waiting or (folder / PENDING_FOLDER).is_dir()):
         # Nothing to store: the folder may be a copy, on a drive that cannot be written to.
         _require_unused(folder, states)
         tidy_unowned(states)
         return 0, ()
-    settings = SessionSettings(_storage_of(folder), process_count=1, thread_count=5, sleep_us=_SLEEP_US, sync_us=0)
+    settings = SessionSettings(
+        _storage_of(folder, states), process_count=1, thread_count=5, sleep_us=_SLEEP_US, sync_us=0
+    )
     session = OwnedSession(place_of(folder), settings)
     session.stop()
-    return waiting.packages + session.leftovers.recovered, session.leftovers.torn
+    return found.packages + session.leftovers.recovered, session.leftovers.torn
 
 
 def _require_unused(folder: Path, states: tuple[Path, ...]) -> None:
@@ -126,9 +127,9 @@ def _require_unused(folder: Path, states: tuple[Path, ...]) -> None:
             raise LoggerStateError(f"A logger runs on {folder}. Stop it first, or wait until its keeper has ended.")
 
 
-def _storage_of(folder: Path) -> str:
+def _storage_of(folder: Path, states: tuple[Path, ...]) -> str:
     """Returns the storage that waiting packages were meant for."""
-    page = SessionPage.attach(state_folders(folder)[0])
+    page = SessionPage.attach(states[0])
     if page is None:
         return "journal" if list_segments(folder) else "npy"
     storage = page.storage

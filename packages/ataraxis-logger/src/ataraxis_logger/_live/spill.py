@@ -6,7 +6,6 @@ file by number, size and CRC. The writer stores the payload from the file and re
 frame. A file whose frame was never committed (its producer was killed, or the put was interrupted) goes with the ring.
 """
 
-import errno
 import itertools
 import os
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from ataraxis_logger._errors import LogFormatError
 from ataraxis_logger._files import write_all
 from ataraxis_logger._formats.journal_layout import BODY_PREFIX, FLAG_SPILLED
-from ataraxis_logger._live.places import make_state_folder, ring_paths
+from ataraxis_logger._live.places import in_state_folder, ring_paths, where_space_is
 from ataraxis_shm._checksum import crc32
 from ataraxis_shm._registry import open_file
 from ataraxis_shm._system import discard, reserve
@@ -32,8 +31,6 @@ SPILL_SHARE: Final = 4
 COPY_BYTES: Final = 1 << 20
 """How much of a spill file is in memory at a time."""
 
-_OUT_OF_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
-_FOLDER_ATTEMPTS: Final = 20
 
 # Padded to a length that few payloads share: the writer looks at the flags only of frames that are as long as this.
 _REFERENCE: Final = Struct("<QQI5x")
@@ -149,24 +146,16 @@ class SpillFolder:
         """
         view = memoryview(payload).cast("B")
         number = next(self._numbers)
-        beside, *others = self._files.folders
-        try:
-            _write_file(self._files.path(beside, number), view)
-        except OSError as error:
-            if error.errno not in _OUT_OF_SPACE or not others:
-                raise
-            self._write_elsewhere(others, number, view)
+        where_space_is(self._files.folders, lambda folder: self._write_into(folder, number, view))
         return Reference(number, view.nbytes, crc32(view))
 
-    def _write_elsewhere(self, folders: list[Path], number: int, view: memoryview) -> None:
-        """Writes a spill file into the first of the folders that has the space."""
-        for folder in folders[:-1]:
-            try:
-                return _write_into(folder, self._files.path(folder, number), view)
-            except OSError as error:
-                if error.errno not in _OUT_OF_SPACE:
-                    raise
-        return _write_into(folders[-1], self._files.path(folders[-1], number), view)
+    def _write_into(self, folder: Path, number: int, view: memoryview) -> None:
+        """Writes a spill file into a state folder; any but the ring's own is made when it is not there."""
+        path, beside = self._files.path(folder, number), self._files.folders[0]
+        if folder == beside:
+            _write_file(path, view)
+        else:
+            in_state_folder(folder, lambda: _write_file(path, view))
 
     def committed(self, position: int, size: int) -> None:
         """Notes that the frame at a position refers to a payload of this size."""
@@ -185,17 +174,6 @@ def remove_lost_spills(states: tuple[Path, ...]) -> None:
     for path in files:
         if _ring_stem(path) not in rings:
             discard(path)
-
-
-def _write_into(folder: Path, path: Path, view: memoryview) -> None:
-    """Writes a spill file into a state folder that may not be there."""
-    for _ in range(_FOLDER_ATTEMPTS):
-        make_state_folder(folder)
-        try:
-            return _write_file(path, view)
-        except FileNotFoundError:  # a session that ends removes its empty folders, perhaps between these lines
-            continue
-    return _write_file(path, view)
 
 
 def _write_file(path: Path, view: memoryview) -> None:
