@@ -34,13 +34,17 @@ _JOURNAL_AIM: Final = AtLeast(300, versus="published")
 
 ROWS: Final = (
     _end_to_end("npy", 64, must=AtLeast(0.6), aim=_NPY_AIM),
-    _end_to_end("npy", 64, producers=2, aim=_NPY_AIM),
+    _end_to_end("npy", 64, producers=2, must=AtLeast(0.6), aim=_NPY_AIM),
     _end_to_end("npy", 4096, aim=AtLeast(0.8)),
+    _end_to_end("npy", 4096, producers=2, aim=AtLeast(0.8)),
     _end_to_end("npy", 65_536, aim=AtLeast(0.8)),
+    _end_to_end("npy", 65_536, producers=2, aim=AtLeast(0.8)),
     _end_to_end("journal", 64, must=AtLeast(120, versus="published"), aim=_JOURNAL_AIM),
     _end_to_end("journal", 64, producers=2, must=AtLeast(150, versus="published"), aim=_JOURNAL_AIM),
     _end_to_end("journal", 4096),
+    _end_to_end("journal", 4096, producers=2),
     _end_to_end("journal", 65_536, must=AtLeast(0.6), aim=AtLeast(0.9)),
+    _end_to_end("journal", 65_536, producers=2, must=AtLeast(0.6), aim=AtLeast(0.9)),
     Row(
         "put of a ready package, 64 B",
         ours="logger_work:put_ready",

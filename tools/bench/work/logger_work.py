@@ -12,6 +12,7 @@ import os
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -117,46 +118,6 @@ def _end_to_end_of_two(storage: Literal["npy", "journal"], count: int, size: int
         yield Work(call=call, items=2 * (count - 1), once=True)
 
 
-def npy_64() -> Iterator[Work]:
-    """64-byte packages into files."""
-    return _end_to_end("npy", _FILES, 64)
-
-
-def npy_64_two() -> Iterator[Work]:
-    """The same from two processes."""
-    return _end_to_end_of_two("npy", _FILES // 2, 64)
-
-
-def npy_4096() -> Iterator[Work]:
-    """4 KiB packages into files."""
-    return _end_to_end("npy", _FILES, 4096)
-
-
-def npy_65536() -> Iterator[Work]:
-    """64 KiB packages into files."""
-    return _end_to_end("npy", _FILES // 4, 65536)
-
-
-def journal_64() -> Iterator[Work]:
-    """64-byte packages into a journal."""
-    return _end_to_end("journal", _RECORDS, 64)
-
-
-def journal_64_two() -> Iterator[Work]:
-    """The same from two processes."""
-    return _end_to_end_of_two("journal", _RECORDS // 2, 64)
-
-
-def journal_4096() -> Iterator[Work]:
-    """4 KiB packages into a journal."""
-    return _end_to_end("journal", _RECORDS // 10, 4096)
-
-
-def journal_65536() -> Iterator[Work]:
-    """64 KiB packages into a journal."""
-    return _end_to_end("journal", _RECORDS // 100, 65536)
-
-
 def _bare_files(count: int, size: int) -> Iterator[Work]:
     """The least that a file per package needs: create, write, close."""
     entry = bytes(_HEADER_BYTES + size)
@@ -170,21 +131,6 @@ def _bare_files(count: int, size: int) -> Iterator[Work]:
                 os.close(file)
 
         yield Work(call=call, items=count, once=True)
-
-
-def npy_64_floor() -> Iterator[Work]:
-    """Bare files of 64-byte entries."""
-    return _bare_files(_FILES, 64)
-
-
-def npy_4096_floor() -> Iterator[Work]:
-    """Bare files of 4 KiB entries."""
-    return _bare_files(_FILES, 4096)
-
-
-def npy_65536_floor() -> Iterator[Work]:
-    """Bare files of 64 KiB entries."""
-    return _bare_files(_FILES // 4, 65536)
 
 
 def _bare_write(count: int, size: int) -> Iterator[Work]:
@@ -201,16 +147,6 @@ def _bare_write(count: int, size: int) -> Iterator[Work]:
             yield Work(call=call, items=count, once=True)
         finally:
             os.close(file)
-
-
-def journal_65536_floor() -> Iterator[Work]:
-    """A bare sequential write of 64 KiB blocks."""
-    return _bare_write(_RECORDS // 100, 65536)
-
-
-def journal_4096_floor() -> Iterator[Work]:
-    """A bare sequential write of 4 KiB blocks."""
-    return _bare_write(_RECORDS // 10, 4096)
 
 
 def _published(count: int, size: int, producers: int = 1) -> Iterator[Work]:
@@ -252,26 +188,6 @@ def _put_from_processes(queue: Any, batches: list[list[Any]]) -> None:
         child.start()
     for child in children:
         child.join()
-
-
-def published_64() -> Iterator[Work]:
-    """64-byte packages through the published logger."""
-    return _published(1_000 if QUICK else 4_000, 64)
-
-
-def published_64_two() -> Iterator[Work]:
-    """The same from two processes."""
-    return _published(500 if QUICK else 2_000, 64, producers=2)
-
-
-def published_4096() -> Iterator[Work]:
-    """4 KiB packages through the published logger."""
-    return _published(1_000 if QUICK else 4_000, 4096)
-
-
-def published_65536() -> Iterator[Work]:
-    """64 KiB packages through the published logger."""
-    return _published(500 if QUICK else 2_000, 65536)
 
 
 def _timed_puts(make: Callable[[Any], Callable[[int], object]]) -> Iterator[Work]:
@@ -346,3 +262,29 @@ def source_log() -> Iterator[Work]:
         return lambda _: source.log(payload)
 
     return _timed_puts(make)
+
+
+_COUNTS: Final = {
+    "npy": {64: _FILES, 4096: _FILES, 65_536: _FILES // 4},
+    "journal": {64: _RECORDS, 4096: _RECORDS // 10, 65_536: _RECORDS // 100},
+    "published": {size: (500 if QUICK else 2_000) * few for size, few in ((64, 2), (4096, 2), (65_536, 1))},
+}
+
+
+def _workloads() -> dict[str, Callable[[], Iterator[Work]]]:
+    """End to end by storage, size and number of producers, with the floor of each size and the published logger."""
+    named: dict[str, Callable[[], Iterator[Work]]] = {}
+    for size, files in _COUNTS["npy"].items():
+        records, published = _COUNTS["journal"][size], _COUNTS["published"][size]
+        named[f"npy_{size}"] = partial(_end_to_end, "npy", files, size)
+        named[f"npy_{size}_two"] = partial(_end_to_end_of_two, "npy", files // 2, size)
+        named[f"npy_{size}_floor"] = partial(_bare_files, files, size)
+        named[f"journal_{size}"] = partial(_end_to_end, "journal", records, size)
+        named[f"journal_{size}_two"] = partial(_end_to_end_of_two, "journal", records // 2, size)
+        named[f"journal_{size}_floor"] = partial(_bare_write, records, size)
+        named[f"published_{size}"] = partial(_published, published, size)
+        named[f"published_{size}_two"] = partial(_published, published // 2, size, producers=2)
+    return named
+
+
+globals().update(_workloads())
