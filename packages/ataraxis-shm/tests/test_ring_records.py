@@ -346,6 +346,17 @@ def test_both_ends_agree_on_what_the_ring_is(tmp_path):
         assert "0 records" in repr(consumer.peek())
 
 
+def test_rings_of_a_process_are_ordered_by_their_creation_although_the_clock_is_set_back(tmp_path, monkeypatch):
+    created = []
+    for number, now_ns in enumerate([5_000_000, 5_000_000, 1_000_000, 9_000_000]):
+        monkeypatch.setattr("time.time_ns", lambda now_ns=now_ns: now_ns + (1 << 62))
+        producer = RingProducer.create(tmp_path / f"{number}.ring", 64)
+        with RingConsumer.attach(producer.path) as consumer:
+            created.append(consumer.created)
+        producer.close()
+    assert sorted(set(created)) == created
+
+
 def test_the_end_of_a_producer_shows(tmp_path):
     with ring(tmp_path) as (producer, consumer):
         producer.put(b"last")

@@ -13,7 +13,7 @@ import weakref
 
 import pytest
 
-from ataraxis_shm import RingFullError
+from ataraxis_shm import RingClosedError, RingConsumer, RingFullError, RingProducer
 from ataraxis_shm import _ring_producer as module
 from ring_helpers import ring, take, take_all
 
@@ -184,6 +184,62 @@ def test_a_signal_handler_may_put_while_its_thread_puts(tmp_path, monkeypatch, m
         assert [body for body in found if body.startswith(b"nested")] == nested
         assert len(nested) == 300
         assert len(found) == 600
+
+
+def once_after(call, action):
+    """The call, with what a signal handler does after it, the first time."""
+    handlers = [action]
+
+    def interrupted(*arguments):
+        result = call(*arguments)
+        if handlers:
+            handlers.pop()()
+        return result
+
+    return interrupted
+
+
+PUTS = {  # what each of them needs: a record of a known length, one of a new length, one that wraps, several at once
+    "known": lambda producer: producer.put(bytes(64)),
+    "new": lambda producer: producer.put(bytes(65)),
+    "wraps": lambda producer: producer.put(bytes(256)),
+    "many": lambda producer: producer.put_many([(bytes(64),), (bytes(64),)]),
+}
+
+
+@pytest.mark.parametrize("end", ["close", "_become_foreign"])
+@pytest.mark.parametrize("step", [*STEPS, "pack_into", "_pack_padding_into"])
+@pytest.mark.parametrize("put", PUTS)
+def test_a_ring_that_is_closed_or_left_to_the_parent_inside_a_put_takes_nothing_more(
+    tmp_path, monkeypatch, put, step, end
+):
+    """By a signal handler of the same thread, which stops the logger or forks: nobody may be told it was stored."""
+    producer = RingProducer.create(tmp_path / "test.ring", 1 << 10)
+    with RingConsumer.attach(producer.path) as consumer:
+        assert consumer.claim()
+        for size in (256, 256, 64, 64):
+            producer.put(bytes(size))
+            take_all(consumer)
+        head, records = producer.head, consumer.records
+        action = getattr(producer, end)
+        if step == "pack_into":
+            producer._plans = {
+                size: (*plan[:3], once_after(plan[3], action)) for size, plan in producer._plans.items()
+            }
+        else:
+            monkeypatch.setattr(module, step, once_after(getattr(module, step), action))
+        try:
+            PUTS[put](producer)
+        except RingClosedError as error:
+            assert error.stored == 0
+            assert (producer.head, consumer.records) == (head, records)
+        else:
+            # Not every put calls each of these: then the ring is as open as before.
+            assert producer._accepts
+            assert take_all(consumer)
+            action()
+        with pytest.raises(RingClosedError):
+            producer.put(b"later")
 
 
 def test_a_real_signal_handler_may_put(tmp_path):

@@ -49,6 +49,7 @@ _pack_position: Final = Struct("<Q").pack
 _pack_padding_into: Final = Struct(f"{HEADER_SIZE}s").pack_into
 _join: Final = b"".join
 
+_last_created = 0
 _producers: "Final[weakref.WeakSet[RingProducer]]" = weakref.WeakSet()
 
 
@@ -82,6 +83,7 @@ class RingProducer(RingEnd):
     """
 
     __slots__ = (
+        "_accepts",
         "_capacity",
         "_foreign",
         "_idle",
@@ -117,6 +119,7 @@ class RingProducer(RingEnd):
         self._plans: dict[int, _Plan] = {}
         self._waiting: deque[int] = deque()
         self._foreign = False
+        self._accepts = True  # neither closed nor foreign
         _producers.add(self)
 
     @classmethod
@@ -142,7 +145,7 @@ class RingProducer(RingEnd):
             salt=salt,
             capacity=-(-capacity // CAPACITY_STEP) * CAPACITY_STEP,
             ring_id=int.from_bytes(os.urandom(8), "little") or 1,
-            created=time.time_ns() // 1000,
+            created=_creation_time(),
             process=os.getpid(),
         )
         return cls(create_ring(Path(path), header))
@@ -195,10 +198,11 @@ class RingProducer(RingEnd):
                     crc = crc32(checked, checksum)
                     # Signal handlers and finalizers run after a call has returned, never between a check of the head
                     # and what depends on it. Should one put a record, it finds `_inside`, goes ahead, and moves the
-                    # head; what was prepared here is void then.
-                    if words[HEAD] == head:
+                    # head; what was prepared here is void then. So it is when one closed the ring, or forked and this
+                    # is the child.
+                    if words[HEAD] == head and self._accepts:
                         pack_into(self._memory, head - self._shift, RECORD_MAGIC, length, crc, self._ring_id, checked)
-                        if words[HEAD] == head:
+                        if words[HEAD] == head and self._accepts:
                             words[HEAD] = head + size
                             words[RECORDS] += 1
                             return head
@@ -297,6 +301,7 @@ class RingProducer(RingEnd):
         if self._closed:
             return
         self._closed = True
+        self._accepts = False
         self._limit = 0
         if not self._foreign:
             self._words[STATE] = CLOSED
@@ -364,13 +369,13 @@ class RingProducer(RingEnd):
             _, length, checksum, pack_into = self._plan(len(checked))
             crc = crc32(checked, checksum)
             padding = self._pack_padding(head, position)
-            # Why the head is checked: see `put`.
-            if padding and words[HEAD] == head:
+            # Why this is checked again and again: see `put`.
+            if padding and words[HEAD] == head and self._accepts:
                 _pack_padding_into(memory, DATA_OFFSET + head % self._capacity, padding)
-            if words[HEAD] == head:
+            if words[HEAD] == head and self._accepts:
                 offset = DATA_OFFSET + position - lap
                 pack_into(memory, offset, RECORD_MAGIC, length, crc, self._ring_id, checked)
-                if words[HEAD] == head:
+                if words[HEAD] == head and self._accepts:
                     words[HEAD] = position + size
                     words[RECORDS] += 1
                     self._shift = lap - DATA_OFFSET
@@ -393,12 +398,12 @@ class RingProducer(RingEnd):
             if position + size > self._limit:
                 break
             crc = crc32(checked, checksum)
-            if words[HEAD] != start:  # why: see `put`
+            if words[HEAD] != start or not self._accepts:  # why: see `put`
                 return 0
             pack_into(self._memory, position - self._shift, RECORD_MAGIC, length, crc, self._ring_id, checked)
             position += size
             done += 1
-        if words[HEAD] != start:
+        if words[HEAD] != start or not self._accepts:
             return 0
         words[HEAD] = position
         words[RECORDS] += done
@@ -454,10 +459,20 @@ class RingProducer(RingEnd):
     def _become_foreign(self) -> None:
         """Forget, in a forked child, that this ring could be written: its producer is the parent."""
         self._foreign = True
+        self._accepts = False
         self._limit = 0
         self._waiting.clear()
         self._inside = 0
         self._idle[0] = None  # another thread of the parent may have been inside when the fork was made
+
+
+def _creation_time() -> int:
+    """Return the time, later than that of any ring of this process: they are drained in this order, whatever the clock
+    does.
+    """
+    global _last_created  # noqa: PLW0603 - one clock a process
+    _last_created = max(time.time_ns() // 1000, _last_created + 1)
+    return _last_created
 
 
 def _flatten(part: "Buffer") -> "Buffer":
