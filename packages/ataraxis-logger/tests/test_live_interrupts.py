@@ -7,10 +7,11 @@ import threading
 import warnings
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 
-from ataraxis_logger import DataLogger
-from ataraxis_logger._live import log_queue
+from ataraxis_logger import DataLogger, LogPackage
+from ataraxis_logger._live import log_queue, owner, spill
 from ataraxis_logger._live.producers import close_producer
 from ataraxis_logger._live.spill import SpillFolder
 from ataraxis_shm import RingProducer
@@ -209,3 +210,45 @@ def test_fork_while_another_thread_counts(logger):
     with held_by_another_thread(queue._watch._lock):
         assert status_of(forked(lambda: queue.qsize() == 1 or os._exit(2))) == 0
     assert stored_numbers(logger) == [0]
+
+
+@pytest.mark.parametrize("piece", [64, 1 << 20])
+def test_a_large_payload_that_its_owner_changes_during_the_put_is_stored_and_no_damage(logger, monkeypatch, piece):
+    """A camera writes its next frame into the array: what is stored may be of both, but it is not lost."""
+    array = np.zeros(LARGE, dtype=np.uint8)
+    write = spill.write_all
+
+    def write_and_change(descriptor, parts):
+        write(descriptor, parts)
+        array[:] = 255
+
+    monkeypatch.setattr(spill, "COPY_BYTES", piece)
+    monkeypatch.setattr(spill, "write_all", write_and_change)
+    with logger:
+        logger.input_queue.put(LogPackage(1, 1, array))
+        logger.flush()
+        assert logger.statistics.damaged == 0
+    assert read_log(logger.output_directory) == {1: [(1, bytes(min(piece, LARGE)).ljust(LARGE, b"\xff"))]}
+
+
+@pytest.mark.parametrize("number", [1, 2])  # it waits until all is stored, then until the keeper has ended
+def test_a_signal_handler_that_stops_and_starts_the_logger_inside_its_stop(logger, monkeypatch, number):
+    """The stop that was interrupted must not end what the handler has started, wherever it was waiting."""
+    wait, calls = owner.wait_until, []
+
+    def interrupted(condition, timeout):
+        calls.append(condition)
+        if len(calls) == number:
+            monkeypatch.setattr(owner, "wait_until", wait)
+            logger.stop()
+            logger.start()
+        return wait(condition, timeout)
+
+    logger.start()
+    logger.input_queue.put(numbered(1, 0))
+    monkeypatch.setattr(owner, "wait_until", interrupted)
+    logger.stop()
+    assert logger.started
+    assert logger.statistics.is_running
+    logger.input_queue.put(numbered(1, 1))
+    assert stored_numbers(logger) == [0, 1]

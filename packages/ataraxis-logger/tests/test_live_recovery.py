@@ -12,10 +12,13 @@ from ataraxis_logger import DataLogger, LoggerStateError, LogNotFoundError, Reco
 from ataraxis_logger._entry import ENTRY_PREFIX
 from ataraxis_logger._formats.journal_layout import HEADER_SIZE, list_segments, segment_name
 from ataraxis_logger._formats.npy import npy_header
+from ataraxis_logger._live.claimed_ring import ClaimedRing
 from ataraxis_logger._live.npy_store import PENDING_FOLDER, PROBE, pending_name
 from ataraxis_logger._live.places import folder_identity, state_folders
 from ataraxis_logger._live.producers import close_producer
 from ataraxis_logger._live.session_page import SessionPage
+from ataraxis_logger._live.stores import open_store
+from ataraxis_shm import RingConsumer
 from live_helpers import (
     STORAGES,
     assert_nothing_left,
@@ -266,3 +269,27 @@ def test_packages_of_a_folder_that_was_renamed_are_announced(tmp_path, storage, 
     with DataLogger(tmp_path, storage=storage) as again:
         assert "3 packages wait that were put for another folder of this name" in caplog.text
     assert_numbered(again.output_directory, {2: 3})
+
+
+@pytest.mark.parametrize(("first", "second"), [STORAGES, STORAGES[::-1]])
+def test_a_batch_that_a_killed_writer_began_is_finished_in_the_storage_it_began_in(tmp_path, first, second):
+    logger = DataLogger(tmp_path, storage=first)
+    put_numbered(logger.input_queue, 1, 100)
+    # What a writer does until it is killed: everything but the advance.
+    producer = logger.input_queue.producer
+    page = producer.open_page()
+    page.folder_identity = folder_identity(logger.output_directory)
+    store = open_store(logger.output_directory, page, 1)
+    with RingConsumer.attach(producer.ring.path) as consumer:
+        assert consumer.claim()
+        ring = ClaimedRing(consumer)
+        store.claim(ring)
+        store.append(ring, ring.take(40))
+        store.commit()
+    store.close()
+    page.close()
+    with DataLogger(tmp_path, storage=second) as logger:
+        logger.input_queue.put(numbered(1, 100))
+    found = sorted(numbers_of(read_log(logger.output_directory)[1]))
+    assert found == list(range(101))
+    assert_nothing_left(logger.output_directory)

@@ -276,3 +276,14 @@ def test_another_folder_has_other_onsets(tmp_path):
         second.input_queue.put(onset_package(1, 2000))
     for folder, onset_us in ((first.output_directory, 1000), (second.output_directory, 2000)):
         assert onset_of(read_log(folder)[1]) == onset_us
+
+
+def test_a_source_that_was_used_before_the_start_keeps_its_onset_when_it_is_opened_again(logger):
+    first = logger.source(7)
+    first.log(b"before")
+    logger.start()
+    second = logger.source(7)
+    second.log(b"after")
+    logger.stop()
+    assert second.onset_us == first.onset_us
+    assert [payload for _, payload in read_log(logger.output_directory)[7][1:]] == [b"before", b"after"]

@@ -175,7 +175,8 @@ class DataLogger:
         try:
             session.stop()
         finally:
-            if not session.is_running:
+            # A signal handler may have stopped it meanwhile, and started another one.
+            if not session.is_running and self._session is session:
                 self._session = None
                 self._queue.hold(None)
 

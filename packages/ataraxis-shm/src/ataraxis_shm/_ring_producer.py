@@ -467,9 +467,7 @@ class RingProducer(RingEnd):
 
 
 def _creation_time() -> int:
-    """Return the time, later than that of any ring of this process: they are drained in this order, whatever the clock
-    does.
-    """
+    """Return the time, but later than that of the ring before: rings of a process are drained in this order."""
     global _last_created  # noqa: PLW0603 - one clock a process
     _last_created = max(time.time_ns() // 1000, _last_created + 1)
     return _last_created

@@ -29,6 +29,11 @@ def stored_count(ring: RingConsumer) -> int:
             return stored
 
 
+def is_unfinished(ring: RingConsumer) -> bool:
+    """Tells whether a batch of a ring was staged and not advanced past: some of it may be stored already."""
+    return max(ring.scratch[position] for position, _ in _SLOTS) > ring.tail
+
+
 class ClaimedRing:
     """A ring that this process has claimed.
 

@@ -5,6 +5,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Final
 
 from ataraxis_logger._errors import FlushTimeoutError, LoggerStateError
@@ -60,6 +61,10 @@ class SessionSettings:
         self.sleep_us = sleep_us
         self.sync_us = sync_us
 
+    def with_storage(self, storage: str) -> "SessionSettings":
+        """Returns the same settings for another storage."""
+        return SessionSettings(storage, self.process_count, self.thread_count, self.sleep_us, self.sync_us)
+
 
 class OwnedSession:
     """A running session that this process has started, and has to end.
@@ -85,6 +90,7 @@ class OwnedSession:
         self.folder, self.states, _ = place
         from multiprocessing.util import Finalize  # noqa: PLC0415  # importing the package costs less without it
 
+        _finish_in_other_storage(place, settings)
         page, self.leftovers = _begin(self.folder, self.states, settings)
         self._end = _SessionEnd(place, page, settings)
         self._finalizer = Finalize(self, self._end.at_exit, exitpriority=SESSION_PRIORITY)
@@ -133,6 +139,28 @@ class OwnedSession:
                 self._finalizer.cancel()
 
 
+def _finish_in_other_storage(place: LogPlace, settings: SessionSettings) -> None:
+    """Has a batch that a killed writer began finished in the storage that it began in.
+
+    Each storage knows of a staged batch what it has of it already; another one would store all of it again.
+
+    Raises:
+        LoggerStateError: That storage refuses.
+    """
+    while (storage := _unfinished_storage(place.states)) not in {None, settings.storage}:
+        OwnedSession(place, settings.with_storage(storage)).stop()
+
+
+def _unfinished_storage(states: tuple[Path, ...]) -> str | None:
+    """Returns the storage in which a batch was begun and not finished, None when there is no such batch."""
+    page = SessionPage.attach(states[0])
+    if page is None:
+        return None
+    storage = page.storage
+    page.close()
+    return storage if survey(states).unfinished else None
+
+
 def _begin(folder: Path, states: tuple[Path, ...], settings: SessionSettings) -> "tuple[SessionPage, Leftovers]":
     """Takes the folder's lock, clears away what a power cut left, describes the session and starts the keeper."""
     from ataraxis_logger._live.leftovers import settle_leftovers  # noqa: PLC0415  # the same
@@ -141,7 +169,7 @@ def _begin(folder: Path, states: tuple[Path, ...], settings: SessionSettings) ->
     page = _own_page(folder, states, settings.storage)
     try:
         _wait_for_last_keeper(page, folder)
-        if page.folder_identity != identity:
+        if page.folder_identity not in {0, identity}:  # 0: made by a producer, for the folder that is there
             page.forget_onsets()
         leftovers = settle_leftovers(folder, states)
         _tell_what_is_odd(page, identity, states)
@@ -247,6 +275,8 @@ class _SessionEnd:
         self.watch = RingWatch(self.states)
         self.is_running = True
         self.pid = os.getpid()
+        # Re-entrant: a signal handler may stop what its thread is just stopping.
+        self._ending = RLock()
 
     def revive(self) -> None:
         revive(self.page, self.states)
@@ -311,13 +341,22 @@ class _SessionEnd:
         self._finish()
 
     def _finish(self) -> None:
-        """Ends keeper and writers, and removes what is not needed any more."""
-        with ctrl_c_put_off():
+        """Ends keeper and writers, and removes what is not needed any more, unless another call has done so.
+
+        What is under the page's name then may be the next session's.
+        """
+        with ctrl_c_put_off(), self._ending:
+            if not self.is_running:
+                return
             self.page.state = STOPPING
-            wait_until(lambda: not self.page.is_at_work(), _KEEPER_ENDS_S)
-            self.page.state = IDLE
-            tidy(self.states, self.page)
-            self._let_go()
+            wait_until(lambda: not (self.is_running and self.page.is_at_work()), _KEEPER_ENDS_S)
+            if self.is_running:
+                self.is_running = False
+                self.page.state = IDLE
+                try:
+                    tidy(self.states, self.page)
+                finally:
+                    self._let_go()
 
     def _let_go(self) -> None:
         self.is_running = False

@@ -146,16 +146,15 @@ class SpillFolder:
         """
         view = memoryview(payload).cast("B")
         number = next(self._numbers)
-        where_space_is(self._files.folders, lambda folder: self._write_into(folder, number, view))
-        return Reference(number, view.nbytes, crc32(view))
+        crc = where_space_is(self._files.folders, lambda folder: self._write_into(folder, number, view))
+        return Reference(number, view.nbytes, crc)
 
-    def _write_into(self, folder: Path, number: int, view: memoryview) -> None:
-        """Writes a spill file into a state folder; any but the ring's own is made when it is not there."""
+    def _write_into(self, folder: Path, number: int, view: memoryview) -> int:
+        """Writes a spill file into a state folder, its own one or another that is made for it; returns the CRC."""
         path, beside = self._files.path(folder, number), self._files.folders[0]
         if folder == beside:
-            _write_file(path, view)
-        else:
-            in_state_folder(folder, lambda: _write_file(path, view))
+            return _write_file(path, view)
+        return in_state_folder(folder, lambda: _write_file(path, view))
 
     def committed(self, position: int, size: int) -> None:
         """Notes that the frame at a position refers to a payload of this size."""
@@ -176,17 +175,27 @@ def remove_lost_spills(states: tuple[Path, ...]) -> None:
             discard(path)
 
 
-def _write_file(path: Path, view: memoryview) -> None:
+def _write_file(path: Path, view: memoryview) -> int:
     file = open_file(path, create=True)
     try:
         if view.nbytes:
             reserve(file.fd, view.nbytes)
-            write_all(file.fd, [view])
+        return _write_payload(file.fd, view)
     except BaseException:
         discard(path)
         raise
     finally:
         file.close()
+
+
+def _write_payload(descriptor: int, view: memoryview) -> int:
+    """Writes a payload and returns the CRC of what was written, whatever its owner does to the array meanwhile."""
+    crc = 0
+    for start in range(0, view.nbytes, COPY_BYTES):
+        piece = bytes(view[start : start + COPY_BYTES])
+        crc = crc32(piece, crc)
+        write_all(descriptor, [memoryview(piece)])
+    return crc
 
 
 def _spill_files(folders: tuple[Path, ...]) -> list[Path]:

@@ -4,7 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ataraxis_logger._live.claimed_ring import stored_count
+from ataraxis_logger._live.claimed_ring import is_unfinished, stored_count
 from ataraxis_logger._live.places import ring_paths
 from ataraxis_logger._live.session_page import KEEPER_LOCK, OWNER_LOCK, SessionPage, remove_unfinished_pages
 from ataraxis_logger._live.spill import SpillFiles, remove_lost_spills
@@ -20,18 +20,20 @@ class Survey(NamedTuple):
         producers: Rings whose producer may still put.
         waiting: Rings with packages that were not stored yet.
         packages: How many packages that is.
+        unfinished: Rings of which a batch was begun to be stored, by a writer that may be at work or dead.
         unreadable: For each file that is no ring this version can read, which and why.
     """
 
     producers: int = 0
     waiting: int = 0
     packages: int = 0
+    unfinished: int = 0
     unreadable: tuple[str, ...] = ()
 
 
 def survey(states: tuple[Path, ...]) -> Survey:
     """Counts the rings of a log folder."""
-    producers = waiting = packages = 0
+    producers = waiting = packages = unfinished = 0
     unreadable: list[str] = []
     for path in ring_paths(states):
         try:
@@ -40,9 +42,10 @@ def survey(states: tuple[Path, ...]) -> Survey:
                 producers += ring.producer_alive
                 waiting += ring.backlog > 0
                 packages += max(0, ring.records - stored_count(ring))
+                unfinished += is_unfinished(ring)
         except RingFormatError as error:
             unreadable.append(str(error))
-    return Survey(producers, waiting, packages, tuple(unreadable))
+    return Survey(producers, waiting, packages, unfinished, tuple(unreadable))
 
 
 def remove_exhausted(states: tuple[Path, ...]) -> None:
