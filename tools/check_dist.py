@@ -1,10 +1,11 @@
 """Prove that each distribution can be published: build, metadata, and every wheel alone in a clean environment.
 
-    python tools/check_dist.py [--only NAME] [--output FOLDER] [--skip-tests]
+    python tools/check_dist.py [--only NAME] [--output FOLDER] [--skip-tests] [--libraries-of-3x]
 
 For each package: sdist, wheel built from that sdist, strict metadata check, then a new environment with this wheel and
 what it declares and nothing else; there it is imported, a small typed script is checked against it, its own tests run
-(without the kill tests, which `test` runs) and the code blocks of its README.
+(without the kill tests, which `test` runs) and the code blocks of its README. With `--libraries-of-3x`, a rig made of
+published libraries that require the 3.x line runs on the umbrella's wheel as well; they bring a hundred megabytes.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ USER_SCRIPTS = ROOT / "tools" / "user_scripts"
 ORDER = ("ataraxis-nested", "ataraxis-yamlconfig", "ataraxis-shm", "ataraxis-logger", "ataraxis-data-structures")
 UMBRELLA = ORDER[-1]
 SEED_EXAMPLES = ROOT.parent / "shared" / "seed_examples.py"  # present where the project is developed
+LIBRARIES_OF_3X = ("ataraxis-video-system==1.1.0", "ataraxis-communication-interface==3.2.1")
 TEST_TOOLS = ("hypothesis", "pytest", "pytest-timeout", "pytest-xdist")
 
 
@@ -82,6 +84,11 @@ class Environment:
         """Install by name; siblings come from their wheels, the rest at the pinned versions."""
         constraints = ["--constraint", str(self._siblings), "--constraint", str(CONSTRAINTS)]
         run(["uv", "pip", "install", "--quiet", "--python", str(self.python), *constraints, *requirements])
+
+    def install_others(self, *requirements: str) -> None:
+        """Install libraries that are not ours, beside our wheels, at the versions that they ask for."""
+        siblings = ["--constraint", str(self._siblings)]
+        run(["uv", "pip", "install", "--quiet", "--python", str(self.python), *siblings, *requirements])
 
     def installed(self) -> set[str]:
         """Canonical names of what is installed."""
@@ -193,12 +200,21 @@ def run_tests(distribution: Distribution, environment: Environment, folder: Path
     print(run([*blocks, str(distribution.source / "README.md")]).splitlines()[-1], flush=True)
 
 
+def check_libraries_of_3x(wheels: list[Path]) -> None:
+    """Run a rig made of libraries that were written for the 3.x line."""
+    with tempfile.TemporaryDirectory(prefix="rig-of-3x-", ignore_cleanup_errors=True) as folder:
+        environment = Environment(Path(folder) / "venv", wheels)
+        environment.install_others(*LIBRARIES_OF_3X)
+        run([str(environment.python), str(USER_SCRIPTS / "rig_of_3x.py")], cwd=Path(folder), show=True)
+
+
 def main() -> int:
     """Build and check every distribution, or one of them."""
     parser = argparse.ArgumentParser(description="build every wheel and check each one alone")
     parser.add_argument("--only", choices=ORDER, help="check only this one (all are built)")
     parser.add_argument("--output", type=Path, default=ROOT / "dist", help="where the artefacts go")
     parser.add_argument("--skip-tests", action="store_true", help="do not run the packages' own tests")
+    parser.add_argument("--libraries-of-3x", action="store_true", help="run published libraries on the umbrella")
     options = parser.parse_args()
     shutil.rmtree(options.output, ignore_errors=True)
     distributions = [Distribution(name, options.output.resolve()) for name in ORDER]
@@ -213,6 +229,9 @@ def main() -> int:
             if options.only in (None, distribution.name):
                 print(f"── {distribution.wheel.name} alone", flush=True)
                 check_alone(distribution, wheels, with_tests=not options.skip_tests)
+        if options.libraries_of_3x:
+            print("── libraries that require the 3.x line", flush=True)
+            check_libraries_of_3x(wheels)
     except DistError as error:
         print(f"dist: {error}", file=sys.stderr)
         return 1
