@@ -144,10 +144,9 @@ class RowRunner:
             version = _own_version(package) if participant.label == OURS else ""
             environment = Environment(sys.executable, version, platform.python_version(), ())
         participant.version, participant.python = environment.version, environment.python_version
-        # Short names: the sockets that multiprocessing makes below have little room for their path.
-        scratch = Path(
-            stack.enter_context(tempfile.TemporaryDirectory(prefix="w", dir=self.scratch, ignore_cleanup_errors=True))
-        )
+        # Short names: the sockets that multiprocessing makes below have little room for their path. What a worker
+        # leaves there goes with the whole run: on some file systems new files are slow for minutes after many went.
+        scratch = Path(tempfile.mkdtemp(prefix="w", dir=self.scratch))
         isolated = peer is not None and bool(peer.requires)
         return stack.enter_context(
             Worker(Path(environment.python), self.work_folder, participant.work, scratch, isolated=isolated)
