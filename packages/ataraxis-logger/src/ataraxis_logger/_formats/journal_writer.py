@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -62,10 +62,10 @@ class SegmentWriter:
         try:
             self._append([memoryview(header.pack())])
             sync_folder(folder)
-        except OSError:
+        except BaseException:
             # An empty segment would be reported as damaged for ever.
-            self.path.unlink(missing_ok=True)
-            self.abandon()
+            with suppress(OSError):  # the refusal that matters is the first one
+                self.discard()
             raise
 
     @property
@@ -194,14 +194,46 @@ def _create_segment(folder: Path, number: int | None) -> OpenFile:
         number = (segment_number(last[0].name) or 0) + 1 if last else 1
     while True:
         path = folder / segment_name(number)
-        try:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE))
-        except FileExistsError:
-            number += 1
-            continue
-        file = open_file(path)
-        if file.try_lock_byte(WRITER_LOCK) and is_at(path, file.fd):
-            return file
-        # An archiver that took the empty file for an abandoned one was faster: leave it to it.
-        file.close()
+        with suppress(FileExistsError):
+            made = _make_file(path)
+            try:
+                file = _open_locked(path)
+            except BaseException:
+                # The writer tries again, with the next number: it must not leave a file each time.
+                _remove_made(path, made)
+                raise
+            if file is not None:
+                return file
         number += 1
+
+
+def _make_file(path: Path) -> os.stat_result:
+    """Creates an empty file and returns what tells it from another one that takes its name."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
+    try:
+        return os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _open_locked(path: Path) -> OpenFile | None:
+    """Opens a new segment and takes its lock.
+
+    Returns:
+        None when an archiver that took the empty file for an abandoned one was faster: it is left to it.
+
+    Raises:
+        OSError: the system refused, or the file system knows no locks.
+    """
+    with ExitStack() as undo:
+        file = undo.enter_context(open_file(path))
+        if not (file.try_lock_byte(WRITER_LOCK) and is_at(path, file.fd)):
+            return None
+        undo.pop_all()
+    return file
+
+
+def _remove_made(path: Path, made: os.stat_result) -> None:
+    with suppress(OSError):  # the refusal that matters is the first one
+        if os.path.samestat(path.stat(), made):
+            path.unlink()
