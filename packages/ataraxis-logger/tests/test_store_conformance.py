@@ -207,6 +207,34 @@ def test_a_store_that_cannot_be_opened_keeps_nothing_open(bench, monkeypatch):
     page.close()
 
 
+class ForgetfulFolder(Folder):
+    """A folder on a server whose answer to every second link is lost: asked again, it says that the name is taken."""
+
+    answers = itertools.cycle([False, True])
+
+    def link_to(self, name, target, new):
+        super().link_to(name, target, new)
+        if not next(ForgetfulFolder.answers):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name, None, new)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_link_that_was_made_although_the_server_says_that_its_name_is_taken_is_the_only_one(
+    bench, monkeypatch, threads
+):
+    monkeypatch.setattr(npy_store, "_SMALLEST_PART", 1)
+    monkeypatch.setattr(npy_store, "Folder", ForgetfulFolder)
+    for _ in range(2):  # the first link of a store is the one by which it finds out whether there are any
+        monkeypatch.setattr(ForgetfulFolder, "answers", itertools.cycle([False, True]))
+        attached = Attached(bench.state, bench.log, lambda folder, page: NpyStore(folder, page, threads))
+        assert attached.store._has_links
+        bench.put(31)
+        attached.store_all()
+        attached.close()
+    assert bench.numbers() == list(range(62))
+    assert [path.name for path in bench.log.glob(".*")] == []
+
+
 def test_segments_to_which_nothing_could_be_appended_are_removed(bench, monkeypatch):
     def refuse(segment, frames, records):  # noqa: ARG001  # as the original's
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -239,7 +239,9 @@ class NpyStore:
         try:
             self._pending.link_to(pending, self._folder, name)
         except FileExistsError:
-            return False
+            # A network file system asks its server again when the answer was lost, and hears that the name is taken:
+            # by this very entry, which has two links then.
+            return self._pending.status(pending).st_nlink > 1
         return True
 
     def _rename(self, pending: str, name: str) -> bool:
@@ -275,7 +277,8 @@ class NpyStore:
         probe = f"{PROBE}{os.getpid()}-{id(self):x}"
         os.close(self._pending.create(probe))
         try:
-            self._pending.link_to(probe, self._pending, f"{probe}-2")
+            with suppress(FileExistsError):  # the answer to a request that was made again: see `_link`
+                self._pending.link_to(probe, self._pending, f"{probe}-2")
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
