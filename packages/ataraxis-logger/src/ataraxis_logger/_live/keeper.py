@@ -48,6 +48,16 @@ class _Child:
         self.backoff = 0.0
         self.progress_at_start = 0
 
+    def back_off(self) -> None:
+        """Puts off the next start, each time for longer."""
+        self.backoff = min(max(2 * self.backoff, _SHORTEST_BACKOFF_S), _LONGEST_BACKOFF_S)
+        self.start_at = time.monotonic() + self.backoff
+
+    def start_at_once(self) -> None:
+        """Lets the next start be at once."""
+        self.backoff = 0.0
+        self.start_at = time.monotonic()
+
 
 class Keeper:
     """Keeps the writers of one session running.
@@ -63,24 +73,39 @@ class Keeper:
         self._children = [_Child(number) for number in range(min(page.process_count, MAX_WRITERS))]
         self._look_at = 0.0
         self._progress_seen = 0
-        self._hopeless_at = time.monotonic() + _ORPHAN_PATIENCE_S
+        self._hopeless_at: float | None = None  # there is hope for as long as there is an owner
         page.keeper_pid = os.getpid()
 
     def start_writers(self) -> None:
-        """Starts the writers that are due."""
+        """Starts the writers.
+
+        Raises:
+            OSError: The system refused.
+        """
         for child in self._children:
-            if child.process is None and time.monotonic() >= child.start_at:
-                self._start(child)
+            self._start(child)
 
     def run(self) -> None:
         """Watches until the session stops and the writers have ended."""
         while self._page.state == STARTED:
             self._reap()
-            self.start_writers()
-            if not self._page.is_held(OWNER_LOCK):
+            self._start_again()
+            if self._page.is_held(OWNER_LOCK):
+                self._hopeless_at = None
+            else:
                 self._watch_orphans()
             time.sleep(_TICK_S)
         self._end_writers()
+
+    def _start_again(self) -> None:
+        """Starts the writers that have ended and are due."""
+        for child in self._children:
+            if child.process is None and time.monotonic() >= child.start_at:
+                try:
+                    self._start(child)
+                except OSError as error:  # no process, or no memory for one, at the moment
+                    self._page.report_error(f"unable to start writer {child.number}: {error}")
+                    child.back_off()
 
     def _start(self, child: _Child) -> None:
         # A writer of the keeper before this one may still be finishing its batch.
@@ -111,9 +136,10 @@ class Keeper:
         page.restarts += 1
         if status < 0 or not page.last_error:
             page.report_error(f"writer {child.number} {_describe(status)}")
-        progressed = self._progress() > child.progress_at_start
-        child.backoff = 0.0 if progressed else min(max(2 * child.backoff, _SHORTEST_BACKOFF_S), _LONGEST_BACKOFF_S)
-        child.start_at = time.monotonic() + child.backoff
+        if self._progress() > child.progress_at_start:
+            child.start_at_once()
+        else:
+            child.back_off()
 
     def _progress(self) -> int:
         return sum(slot.progress for slot in self._page.writers())
@@ -125,7 +151,7 @@ class Keeper:
             return
         self._look_at = now + _ORPHAN_LOOK_S
         left, progress = survey(self._states), self._progress()
-        if progress != self._progress_seen or not left.waiting:
+        if self._hopeless_at is None or progress != self._progress_seen or not left.waiting:
             self._progress_seen, self._hopeless_at = progress, now + _ORPHAN_PATIENCE_S
         if now >= self._hopeless_at or not (left.producers or left.waiting):
             self._page.state = STOPPING
