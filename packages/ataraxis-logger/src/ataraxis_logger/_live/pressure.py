@@ -26,18 +26,23 @@ class Trouble:
     """Watches whether a session can store anything at all, and since when it cannot."""
 
     def __init__(self) -> None:
+        self._progress = 0
         self._without_writer_since: int | None = None
 
     def look(self, page: SessionPage) -> tuple[float, str, int] | None:
         """Returns for how many seconds nothing could be stored, why, and the error number; None when it can."""
         now = time.monotonic_ns()
+        slots = page.writers()
+        progress = sum(slot.progress for slot in slots)
+        if progress != self._progress:
+            # Nothing else ends it: writers that fail at once are alive for a moment each time.
+            self._progress, self._without_writer_since = progress, None
         if not page.is_writing():
             self._without_writer_since = self._without_writer_since or now
             said = page.last_error
             cause = f"no writer is running{f' ({said})' if said else ''}"
             return (now - self._without_writer_since) / _NANOSECONDS, cause, errno.EPIPE
-        self._without_writer_since = None
-        refused = [(slot.refused_since, slot.refused_code) for slot in page.writers() if slot.refused_since]
+        refused = [(slot.refused_since, slot.refused_code) for slot in slots if slot.refused_since]
         if not refused:
             return None
         since, code = min(refused)
