@@ -132,10 +132,18 @@ class Store(Protocol):
         """
 
     def settle(self, ring: ClaimedRing, batch: Batch) -> None:
-        """Clears away what was kept of a batch for a successor; the ring was advanced past it."""
+        """Begins to clear away what was kept of a batch for a successor; the ring was advanced past it.
+
+        Raises:
+            OSError: The disk refused.
+        """
 
     def release(self, ring: ClaimedRing) -> None:
-        """Forgets a ring that is done with."""
+        """Forgets a ring that is empty, when all that was kept of its batches is cleared away.
+
+        Raises:
+            OSError: The disk refused.
+        """
 
     def sync(self) -> None:
         """Forces what was committed to the drive."""

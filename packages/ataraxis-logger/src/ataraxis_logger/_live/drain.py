@@ -53,13 +53,27 @@ class Drain:
         """Takes up a ring: what an earlier writer left of it is cleared away first."""
         self._unclaimed.add(ring)
 
-    def remove(self, ring: "ClaimedRing") -> None:
-        """Forgets a ring that is done with."""
+    def release(self, ring: "ClaimedRing") -> bool:
+        """Ends the work on an empty ring.
+
+        Returns:
+            Whether nothing of it is left to be cleared away. Otherwise it has to stay, or a kill would leave in the log
+            folder what nobody knows the meaning of; it may be released after another turn.
+        """
+        if self._store is None or ring not in self._claimed:
+            return False
+        try:
+            self._store.release(ring)
+        except OSError as error:
+            self._refuse(error)
+            return False
+        self._claimed.discard(ring)
+        return True
+
+    def forget(self, ring: "ClaimedRing") -> None:
+        """Does no more for a ring that somebody else has removed."""
         self._unclaimed.discard(ring)
-        if ring in self._claimed:
-            self._claimed.discard(ring)
-            if self._store is not None:
-                self._store.release(ring)
+        self._claimed.discard(ring)
 
     def turn(self, rings: "Iterable[ClaimedRing]") -> int:
         """Stores a batch of each ring that holds anything.
@@ -79,8 +93,14 @@ class Drain:
             self._refuse(error)
             return 0
         for ring, batch in batches:
-            self._advance(store, ring, batch)
-        self._accept()
+            _advance(ring, batch)
+        try:
+            for ring, batch in batches:
+                store.settle(ring, batch)
+        except OSError as error:
+            self._refuse(error)
+        else:
+            self._accept()
         self.is_busy = any(_is_large(batch) for _, batch in batches)
         return sum(len(batch) for _, batch in batches)
 
@@ -126,13 +146,6 @@ class Drain:
             return None
         return batch
 
-    def _advance(self, store: "Store", ring: "ClaimedRing", batch: "Batch") -> None:
-        spilled = Reference.of(next(iter(batch))[1]) if len(batch) == 1 else None
-        ring.advance(batch)
-        store.settle(ring, batch)
-        if spilled is not None:
-            ring.spills.discard(spilled.number)
-
     def _give_up(self, ring: "ClaimedRing", position: int, reason: str) -> None:
         """Skips what can never be stored. Memory has to be altered by somebody else for this to happen."""
         ring.skip(position)
@@ -163,6 +176,13 @@ class Drain:
         self._claimed.clear()
         if store is not None:
             store.close()
+
+
+def _advance(ring: "ClaimedRing", batch: "Batch") -> None:
+    spilled = Reference.of(next(iter(batch))[1]) if len(batch) == 1 else None
+    ring.advance(batch)
+    if spilled is not None:
+        ring.spills.discard(spilled.number)
 
 
 def _is_large(batch: "Batch") -> bool:

@@ -142,7 +142,8 @@ class NpyStore:
             self._crew.submit(lambda: self._unlink_all(names))
 
     def release(self, ring: ClaimedRing) -> None:
-        """Forgets a ring that is done with."""
+        """Forgets a ring when its pending names are gone; see `Store.release`."""
+        self._crew.wait()
         self._left.pop(ring.ring_id, None)
 
     def sync(self) -> None:

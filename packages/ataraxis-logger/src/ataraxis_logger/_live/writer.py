@@ -53,12 +53,16 @@ class Writer:
         self._sync_at = time.monotonic() + page.sync_us / 1e6
 
     def run(self) -> None:
-        """Works until the session stops or the keeper is gone."""
+        """Works until the session stops or the keeper is gone.
+
+        One turn is made in any case: a writer that was killed before may have left something to be cleared away.
+        """
         pause = _SHORTEST_PAUSE_S
+        moved = self.turn()
         while self._page.state == STARTED and self._has_keeper():
-            moved = self.turn()
             if not self._drain.is_busy:
                 pause = self._rest(_SHORTEST_PAUSE_S if moved else pause)
+            moved = self.turn()
         self.close()
         if self._page.state == STARTED:
             start_keeper(self._states)
@@ -100,8 +104,8 @@ class Writer:
 
     def close(self) -> None:
         """Ends the store and lets go of the rings."""
-        self._drain.close()
         self._retire_exhausted()
+        self._drain.close()
         for consumer in (*self._others.values(), *(ring.consumer for ring in self._rings.values())):
             consumer.close()
 
@@ -133,7 +137,8 @@ class Writer:
                 self._take(consumer.path, self._others.pop(consumer.path))
                 if not consumer.path.exists():
                     # Another writer has just removed it, and counted what came through it.
-                    self._drop(consumer.path)
+                    self._drain.forget(self._rings[consumer.path])
+                    self._let_go(consumer.path)
         self._slot.rings = len(self._rings)
 
     def _claimable(self, paths: list[Path]) -> list[RingConsumer]:
@@ -163,15 +168,14 @@ class Writer:
     def _retire_exhausted(self) -> None:
         """Removes the rings that are empty and stay so, and keeps their counts."""
         for path, ring in list(self._rings.items()):
-            if ring.consumer.exhausted:
-                ring.spills.discard_all()  # first: without the ring nobody would look for them
+            # The ring goes last: without it nobody would look for its pending entries and spill files.
+            if ring.consumer.exhausted and self._drain.release(ring):
+                ring.spills.discard_all()
                 self._move_counts(ring)
-                self._drop(path)
+                self._let_go(path)
 
-    def _drop(self, path: Path) -> None:
-        ring = self._rings.pop(path)
-        self._drain.remove(ring)
-        ring.consumer.close()
+    def _let_go(self, path: Path) -> None:
+        self._rings.pop(path).consumer.close()
 
     def _move_counts(self, ring: ClaimedRing) -> None:
         """Removes a ring's file and adds what came through it to the writer's own counts."""

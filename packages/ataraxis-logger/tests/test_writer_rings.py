@@ -1,0 +1,133 @@
+"""Which rings a writer takes, and when it lets them go: what is left of them in the log folder, damage, descriptors."""
+
+import errno
+import os
+import struct
+import threading
+
+import pytest
+
+from ataraxis_logger._formats.journal_layout import BODY_PREFIX
+from ataraxis_logger._live.folder import Folder
+from ataraxis_logger._live.npy_store import NpyStore, pending_names
+from ataraxis_logger._live.places import folder_identity, make_state_folder, ring_paths
+from ataraxis_logger._live.session_page import STARTED, STOPPING, SessionPage
+from ataraxis_logger._live.writer import Writer
+from ataraxis_shm import RingConsumer, RingProducer
+from live_helpers import STORAGES, numbers_of, read_log, wait_for
+
+
+class Rig:
+    """A log folder with its session page, whose writers are objects of this process."""
+
+    def __init__(self, folder, storage):
+        self.log = folder / "log"
+        self.log.mkdir()
+        self.states = (make_state_folder(folder / "state"),)
+        self.page = SessionPage.provide(self.states[0], self.log, storage)
+        self.page.folder_identity = folder_identity(self.log)
+        self.page.process_count = 1
+        self.page.thread_count = 2
+        self.page.state = STARTED
+
+    def ring(self, name, source, count, *, close=True):
+        """A ring with numbered packages, whose producer has ended."""
+        producer = RingProducer.create(self.states[0] / f"{name}.ring", 1 << 14)
+        for number in range(count):
+            producer.put(BODY_PREFIX.pack(source, 0, number + 1), struct.pack("<I", number))
+        if close:
+            producer.close()
+        return producer
+
+    def writer(self):
+        return Writer(self.states, self.page, 0)
+
+    def numbers(self, source):
+        return numbers_of(read_log(self.log).get(source, []))
+
+
+@pytest.fixture(params=STORAGES)
+def rig(request, tmp_path):
+    rig = Rig(tmp_path, request.param)
+    yield rig
+    rig.page.close()
+
+
+npy_only = pytest.mark.parametrize("rig", ["npy"], indirect=True)
+
+
+@npy_only
+def test_a_ring_is_removed_when_the_threads_are_done_with_its_pending_names(rig, monkeypatch):
+    """A kill between the two would leave names of which nobody knows what they stand for."""
+    may_work = threading.Event()
+    unlink_all, release, unlink = NpyStore._unlink_all, NpyStore.release, RingConsumer.unlink
+    left = []
+
+    def unlink_all_when_waited_for(store, names):
+        may_work.wait()
+        unlink_all(store, names)
+
+    def wait_for_work(store, ring):
+        may_work.set()
+        release(store, ring)
+
+    def note_and_unlink(consumer):
+        left.append(pending_names(rig.log))
+        unlink(consumer)
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(NpyStore, "_unlink_all", unlink_all_when_waited_for)
+    monkeypatch.setattr(NpyStore, "release", wait_for_work)
+    monkeypatch.setattr(RingConsumer, "unlink", note_and_unlink)
+    rig.ring("a", 1, 100)
+    writer = rig.writer()
+    writer.turn()
+    writer.close()
+    assert left == [set()]
+    assert not ring_paths(rig.states)
+    assert rig.numbers(1) == list(range(100))
+
+
+@npy_only
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_ring_stays_while_the_disk_refuses_to_remove_its_pending_names(rig, monkeypatch, threads):
+    is_refusing, unlink = True, Folder.unlink
+
+    def refuse(folder, name):
+        if is_refusing and "." in name and folder.path.name == ".pending":
+            raise OSError(errno.EIO, os.strerror(errno.EIO), name)
+        unlink(folder, name)
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(Folder, "unlink", refuse)
+    rig.page.thread_count = threads
+    rig.ring("a", 1, 100)
+    writer = rig.writer()
+    for _ in range(3):
+        writer._retire_at = 0.0
+        writer.turn()
+        assert ring_paths(rig.states)
+    assert "Input/output error" in rig.page.last_error
+    is_refusing = False
+    wait_for(lambda: writer.turn() or not ring_paths(rig.states))
+    assert pending_names(rig.log) == set()
+    writer.close()
+    assert rig.numbers(1) == list(range(100))
+    assert rig.page.writer(0).retired_stored == 100
+
+
+@npy_only
+def test_a_writer_that_is_started_when_the_session_stops_clears_away_what_the_one_before_left(rig, monkeypatch):
+    rig.ring("a", 1, 10)
+    killed = rig.writer()
+    with monkeypatch.context() as before_the_threads_began:
+        before_the_threads_began.setattr(NpyStore, "_unlink_all", lambda _store, _names: None)
+        before_the_threads_began.setattr(RingConsumer, "exhausted", False)
+        killed.turn()
+        killed.close()
+    assert len(pending_names(rig.log)) == 10
+    rig.page.state = STOPPING
+    rig.writer().run()
+    assert not ring_paths(rig.states)
+    assert [path.name for path in rig.log.glob(".*")] == []
+    assert rig.numbers(1) == list(range(10))
