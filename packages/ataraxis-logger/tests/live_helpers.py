@@ -11,6 +11,7 @@ import textwrap
 import time
 from collections import defaultdict
 from pathlib import Path
+from select import select
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,10 +21,15 @@ from ataraxis_logger._entry import parse_stem
 from ataraxis_logger._formats.journal_layout import list_segments
 from ataraxis_logger._formats.journal_reader import SegmentScan
 from ataraxis_logger._formats.positions import Seen
+from ataraxis_logger._live.npy_store import NpyStore
 from ataraxis_logger._live.places import real_folder, ring_paths, state_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from ataraxis_logger._live.claimed_ring import ClaimedRing
+    from ataraxis_logger._live.crew import HelperProcess
+    from ataraxis_shm._ring_batch import Batch
 
 START_METHODS = [
     method for method in ("fork", "spawn", "forkserver") if method in multiprocessing.get_all_start_methods()
@@ -78,6 +84,18 @@ def assert_numbered(folder: Path, counts: dict[int, int]) -> None:
             f"source {source}: {len(numbers)} entries, {len(set(numbers))} different, expected {count} in order"
         )
     assert not found
+
+
+class HelpedNpyStore(NpyStore):
+    """Waits for its helpers, and shares with them whatever there is."""
+
+    def _helpers(self, ring: ClaimedRing, _batch: Batch | None = None) -> list[HelperProcess]:
+        crew = self._crew
+        crew.ready(ring.path)
+        for helper in crew._helpers or ():
+            if not helper._is_ready:
+                select([helper._replies], [], [])
+        return crew.ready(ring.path)
 
 
 def state_of(logger_or_folder: DataLogger | Path) -> tuple[Path, ...]:

@@ -10,7 +10,7 @@ import pytest
 
 from ataraxis_logger._formats.journal_layout import BODY_PREFIX, list_segments
 from ataraxis_logger._formats.journal_writer import SegmentWriter
-from ataraxis_logger._live import npy_store
+from ataraxis_logger._live import entry_files
 from ataraxis_logger._live.claimed_ring import ClaimedRing, stored_count
 from ataraxis_logger._live.folder import Folder
 from ataraxis_logger._live.journal_store import JournalStore
@@ -19,7 +19,7 @@ from ataraxis_logger._live.places import folder_identity
 from ataraxis_logger._live.session_page import SessionPage
 from ataraxis_shm import RingConsumer, RingProducer
 from ataraxis_shm.testing import killed_at
-from live_helpers import numbers_of, read_log
+from live_helpers import HelpedNpyStore, numbers_of, read_log, wait_for
 
 
 class LinklessFolder(Folder):
@@ -33,18 +33,17 @@ def open_npy(folder, page):
     return NpyStore(folder, page)
 
 
-def open_npy_with_threads(folder, page):
-    npy_store._SMALLEST_PART = 1  # so that the few records of a test are shared out
-    return NpyStore(folder, page, threads=3)
+def open_npy_with_a_helper(folder, page):
+    return HelpedNpyStore(folder, page, processes=2)
 
 
 def open_npy_without_links(folder, page):
-    npy_store.Folder = LinklessFolder
+    entry_files.Folder = LinklessFolder
     try:
         store = NpyStore(folder, page)
     finally:
-        npy_store.Folder = Folder
-    assert not store._has_links
+        entry_files.Folder = Folder
+    assert not store._files.has_links
     return store
 
 
@@ -54,8 +53,8 @@ def open_journal(folder, page):
 
 DESCRIPTORS = Path("/proc/self/fd")
 
-STORES = [open_npy, open_npy_with_threads, open_npy_without_links, open_journal]
-MODULES = ("npy_store", "journal_store", "claimed_ring", "folder")
+STORES = [open_npy, open_npy_with_a_helper, open_npy_without_links, open_journal]
+MODULES = ("npy_store", "entry_files", "crew", "journal_store", "claimed_ring", "folder")
 
 
 @pytest.fixture(params=STORES, ids=lambda opener: opener.__name__)
@@ -106,7 +105,15 @@ class Attached:
         assert self.consumer.claim()
         self.ring = ClaimedRing(self.consumer)
         self.store = opener(log, self.page)
-        self.store.claim(self.ring)
+        wait_for(self._claim)
+
+    def _claim(self):
+        """Claims the ring, unless the helper of a writer that was killed is still storing from it."""
+        try:
+            self.store.claim(self.ring)
+        except BlockingIOError:
+            return False
+        return True
 
     def store_one(self, max_records=2048, *, advance=True):
         batch = self.ring.take(max_records)
@@ -197,7 +204,7 @@ class ReadOnlyFolder(Folder):
 @pytest.mark.skipif(not DESCRIPTORS.is_dir(), reason="counts descriptors as Linux shows them")
 def test_a_store_that_cannot_be_opened_keeps_nothing_open(bench, monkeypatch):
     """A writer tries twice a second for as long as the disk refuses, which may be days."""
-    monkeypatch.setattr(npy_store, "Folder", ReadOnlyFolder)
+    monkeypatch.setattr(entry_files, "Folder", ReadOnlyFolder)
     page = SessionPage.attach(bench.state)
     before = set(DESCRIPTORS.iterdir())
     for _ in range(3):
@@ -218,16 +225,12 @@ class ForgetfulFolder(Folder):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name, None, new)
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_a_link_that_was_made_although_the_server_says_that_its_name_is_taken_is_the_only_one(
-    bench, monkeypatch, threads
-):
-    monkeypatch.setattr(npy_store, "_SMALLEST_PART", 1)
-    monkeypatch.setattr(npy_store, "Folder", ForgetfulFolder)
+def test_a_link_that_was_made_although_the_server_says_that_its_name_is_taken_is_the_only_one(bench, monkeypatch):
+    monkeypatch.setattr(entry_files, "Folder", ForgetfulFolder)
     for _ in range(2):  # the first link of a store is the one by which it finds out whether there are any
         monkeypatch.setattr(ForgetfulFolder, "answers", itertools.cycle([False, True]))
-        attached = Attached(bench.state, bench.log, lambda folder, page: NpyStore(folder, page, threads))
-        assert attached.store._has_links
+        attached = Attached(bench.state, bench.log, open_npy)
+        assert attached.store._files.has_links
         bench.put(31)
         attached.store_all()
         attached.close()
@@ -314,8 +317,9 @@ def _kill_and_recover(folder, opener, module, step):
 @pytest.mark.kill
 @pytest.mark.parametrize("module", MODULES)
 def test_a_kill_at_many_lines_loses_and_doubles_nothing(tmp_path, opener, module):
-    # A stride that shares no factor with the loops over a batch's records meets their lines in turn.
-    for step in itertools.count(1, 13):
+    # A stride that shares no factor with the loops over a batch's records meets their lines in turn. A longer one where
+    # each step starts helpers; `torture` has every line.
+    for step in itertools.count(1, 53 if opener is open_npy_with_a_helper else 13):
         if not _kill_and_recover(tmp_path / str(step), opener, module, step):
             break
 

@@ -2,19 +2,20 @@
 
 import errno
 import os
+import signal
 import struct
-import threading
 
 import pytest
 
 from ataraxis_logger._formats.journal_layout import BODY_PREFIX
+from ataraxis_logger._live.entry_files import pending_names
 from ataraxis_logger._live.folder import Folder
-from ataraxis_logger._live.npy_store import NpyStore, pending_names
+from ataraxis_logger._live.npy_store import NpyStore
 from ataraxis_logger._live.places import folder_identity, make_state_folder, ring_paths
 from ataraxis_logger._live.session_page import STARTED, STOPPING, SessionPage
 from ataraxis_logger._live.writer import Writer
 from ataraxis_shm import RingConsumer, RingProducer
-from live_helpers import STORAGES, numbers_of, read_log, wait_for
+from live_helpers import STORAGES, HelpedNpyStore, numbers_of, read_log, wait_for
 
 
 class Rig:
@@ -57,18 +58,20 @@ npy_only = pytest.mark.parametrize("rig", ["npy"], indirect=True)
 
 
 @npy_only
-def test_a_ring_is_removed_when_the_threads_are_done_with_its_pending_names(rig, monkeypatch):
+def test_a_ring_is_removed_when_the_helpers_are_done_with_its_pending_names(rig, monkeypatch):
     """A kill between the two would leave names of which nobody knows what they stand for."""
-    may_work = threading.Event()
-    unlink_all, release, unlink = NpyStore._unlink_all, NpyStore.release, RingConsumer.unlink
+    settle, release, unlink = NpyStore.settle, NpyStore.release, RingConsumer.unlink
     left = []
 
-    def unlink_all_when_waited_for(store, names):
-        may_work.wait()
-        unlink_all(store, names)
+    def send_to_helper(store, number):
+        os.kill(store._crew._helpers[0]._process.pid, number)
 
-    def wait_for_work(store, ring):
-        may_work.set()
+    def settle_while_the_helper_sleeps(store, ring, batch):
+        send_to_helper(store, signal.SIGSTOP)
+        settle(store, ring, batch)
+
+    def wake_and_release(store, ring):
+        send_to_helper(store, signal.SIGCONT)
         release(store, ring)
 
     def note_and_unlink(consumer):
@@ -76,8 +79,9 @@ def test_a_ring_is_removed_when_the_threads_are_done_with_its_pending_names(rig,
         unlink(consumer)
 
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    monkeypatch.setattr(NpyStore, "_unlink_all", unlink_all_when_waited_for)
-    monkeypatch.setattr(NpyStore, "release", wait_for_work)
+    monkeypatch.setattr(NpyStore, "_helpers", HelpedNpyStore._helpers)
+    monkeypatch.setattr(NpyStore, "settle", settle_while_the_helper_sleeps)
+    monkeypatch.setattr(NpyStore, "release", wake_and_release)
     monkeypatch.setattr(RingConsumer, "unlink", note_and_unlink)
     rig.ring("a", 1, 100)
     writer = rig.writer()
@@ -89,8 +93,7 @@ def test_a_ring_is_removed_when_the_threads_are_done_with_its_pending_names(rig,
 
 
 @npy_only
-@pytest.mark.parametrize("threads", [1, 2])
-def test_a_ring_stays_while_the_disk_refuses_to_remove_its_pending_names(rig, monkeypatch, threads):
+def test_a_ring_stays_while_the_disk_refuses_to_remove_its_pending_names(rig, monkeypatch):
     is_refusing, unlink = True, Folder.unlink
 
     def refuse(folder, name):
@@ -98,9 +101,8 @@ def test_a_ring_stays_while_the_disk_refuses_to_remove_its_pending_names(rig, mo
             raise OSError(errno.EIO, os.strerror(errno.EIO), name)
         unlink(folder, name)
 
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
     monkeypatch.setattr(Folder, "unlink", refuse)
-    rig.page.thread_count = threads
+    rig.page.thread_count = 1
     rig.ring("a", 1, 100)
     writer = rig.writer()
     for _ in range(3):
@@ -120,9 +122,9 @@ def test_a_ring_stays_while_the_disk_refuses_to_remove_its_pending_names(rig, mo
 def test_a_writer_that_is_started_when_the_session_stops_clears_away_what_the_one_before_left(rig, monkeypatch):
     rig.ring("a", 1, 10)
     killed = rig.writer()
-    with monkeypatch.context() as before_the_threads_began:
-        before_the_threads_began.setattr(NpyStore, "_unlink_all", lambda _store, _names: None)
-        before_the_threads_began.setattr(RingConsumer, "exhausted", False)
+    with monkeypatch.context() as before_it_settled:
+        before_it_settled.setattr(NpyStore, "settle", lambda _store, _ring, _batch: None)
+        before_it_settled.setattr(RingConsumer, "exhausted", False)
         killed.turn()
         killed.close()
     assert len(pending_names(rig.log)) == 10

@@ -1,67 +1,192 @@
-"""A few threads that make files: most of that is done in the kernel, without the interpreter's lock."""
+"""The helpers of a writer: processes that make files beside it while there are many to make.
 
-import threading
-from collections.abc import Callable
-from queue import SimpleQueue
+Not threads: an entry is five short system calls, and after each of them a thread has to get the interpreter back from
+the other one (two threads took 126 microseconds of processor time for an entry, one thread 86). Not forks of the
+writer: those would keep the memory of every ring that it had mapped.
+
+Before it is given entries of a ring a helper takes a lock on the ring's file. When the writer is killed, its helpers
+finish what they were given and end, and until then a successor sees that somebody is still storing from that ring.
+"""
+
+import errno
+import pickle
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+from ataraxis_logger._live.launch import HELPER, command
+from ataraxis_shm._registry import open_file
+
+if TYPE_CHECKING:
+    from ataraxis_logger._live.entry_files import Entry
+    from ataraxis_logger._live.session_page import SessionPage
+
+HELPER_LOCKS: Final = 16
+"""The first of the lock bytes of a ring's file that say which helpers store from it."""
+MAX_HELPERS: Final = 7
+"""More would wait for one another: the system makes one name in a folder at a time."""
+
+HOLD, LET_GO, STORE, DISCARD = range(4)
+
+
+def is_held_by_helpers(ring: Path) -> bool:
+    """Tells whether helpers, of whatever writer, may be storing from a ring."""
+    with suppress(FileNotFoundError), open_file(ring) as file:
+        return any(file.byte_is_locked(HELPER_LOCKS + number) for number in range(MAX_HELPERS))
+    return False
 
 
 class Crew:
-    """Runs jobs in threads of its own, or at once when it has none.
+    """The helpers of one store. They are started when they are first asked for.
 
     Args:
-        size: How many threads work, the caller's included when it waits: 1 means no other thread.
+        folder: The log folder.
+        page: Its session page.
+        most: How many helpers there may be.
     """
 
-    def __init__(self, size: int) -> None:
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._done: SimpleQueue[BaseException | None] = SimpleQueue()
-        self._open = 0
-        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(size if size > 1 else 0)]
-        for thread in self._threads:
-            thread.start()
+    def __init__(self, folder: Path, page: "SessionPage", most: int) -> None:
+        self._folder = folder
+        self._page = page
+        self._most = min(most, MAX_HELPERS)
+        self._helpers: list[HelperProcess] | None = None
 
-    @property
-    def size(self) -> int:
-        """In how many parts work is best split."""
-        return max(1, len(self._threads))
-
-    def submit(self, job: Callable[[], None]) -> None:
-        """Has a job done, until the next `wait` at the latest.
+    def ready(self, ring: Path) -> "list[HelperProcess]":
+        """Returns the helpers that have come up and may store from a ring, after starting them at the first call.
 
         Raises:
-            Whatever the job raises, when there are no other threads.
+            OSError: A helper was killed, or one of a writer before this still stores from the ring.
         """
-        if self._threads:
-            self._open += 1
-            self._jobs.put(job)
-        else:
-            job()
+        if self._helpers is None:
+            self._helpers = []
+            # Without them, the writer does the work alone.
+            with suppress(OSError):
+                for number in range(self._most):
+                    self._helpers.append(HelperProcess(number, self._folder, self._page))
+        return [helper for helper in self._helpers if helper.is_ready() and helper.holds(ring)]
+
+    def let_go(self, ring: Path) -> None:
+        """Has the helpers forget a ring that is done with."""
+        for helper in self._helpers or ():
+            helper.let_go(ring)
 
     def wait(self) -> None:
-        """Returns when all jobs are done.
+        """Returns when everything that was asked for is done.
 
         Raises:
-            The first error that a job raised; the others are done all the same.
+            OSError: The disk refused some of it, or a helper was killed.
         """
-        errors = [self._done.get() for _ in range(self._open)]
-        self._open = 0
-        for error in errors:
-            if error is not None:
-                raise error
+        refusals = [refusal for helper in self._helpers or () if (refusal := helper.wait()) is not None]
+        if refusals:
+            raise refusals[0]
 
     def close(self) -> None:
-        """Ends the threads."""
-        for _ in self._threads:
-            self._jobs.put(None)
-        for thread in self._threads:
-            thread.join()
-        self._threads.clear()
+        """Ends the helpers when they have done what they were asked for."""
+        helpers, self._helpers = self._helpers or [], []
+        for helper in helpers:
+            helper.close()
 
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+
+class HelperProcess:
+    """One helper, as its writer sees it. Every request is answered, in order, by None or by what was refused."""
+
+    def __init__(self, number: int, folder: Path, page: "SessionPage") -> None:
+        self._process = subprocess.Popen(  # noqa: S603  # our own command
+            # The last one tells people, and tests, whose helper it is.
+            command(HELPER, str(number), str(page.folder_identity), folder, page.path.parent),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert self._process.stdin is not None  # noqa: S101  # for mypy: both are pipes
+        assert self._process.stdout is not None  # noqa: S101
+        self._requests, self._replies = self._process.stdin, self._process.stdout
+        self._is_ready = False
+        self._unanswered = 0
+        self._rings: set[Path] = set()
+
+    def is_ready(self) -> bool:
+        """Tells whether it has come up; does not wait for it."""
+        if not self._is_ready and _is_readable(self._replies):
+            self._unanswered += 1  # it says so itself, once
+            self._is_ready = self.wait() is None
+        return self._is_ready
+
+    def holds(self, ring: Path) -> bool:
+        """Tells whether it has its lock of a ring, for which it is asked the first time.
+
+        It has answered before it gets an entry: if its writer is killed in between, it must not begin without the lock.
+
+        Raises:
+            OSError: It was killed, or one of a writer before this still stores from the ring.
+        """
+        if ring not in self._rings:
+            self._ask(HOLD, str(ring))
+            refusal = self.wait()
+            if isinstance(refusal, FileNotFoundError):  # somebody has removed the ring's file
+                return False
+            if refusal is not None:
+                raise refusal
+            self._rings.add(ring)
+        return True
+
+    def store(self, entries: "list[Entry]") -> None:
+        """Asks it to store entries of a ring that it holds."""
+        self._ask(STORE, [(pending, bytes(body)) for pending, body in entries])
+
+    def discard(self, names: list[str]) -> None:
+        """Asks it to remove pending names."""
+        self._ask(DISCARD, names)
+
+    def let_go(self, ring: Path) -> None:
+        """Asks it to let go of a ring."""
+        if ring in self._rings:
+            self._rings.discard(ring)
+            self._ask(LET_GO, str(ring))
+
+    def wait(self) -> OSError | None:
+        """Waits for all answers; returns the first refusal."""
+        refusals = []
+        while self._unanswered:
+            self._unanswered -= 1
             try:
-                job()
-            except BaseException as error:  # noqa: BLE001  # it is raised where the work is waited for
-                self._done.put(error)
-            else:
-                self._done.put(None)
+                answer = pickle.load(self._replies)  # noqa: S301  # what our own process writes
+            except (EOFError, pickle.UnpicklingError):
+                self._unanswered = 0
+                answer = _gone()
+            if answer is not None:
+                refusals.append(answer)
+        return refusals[0] if refusals else None
+
+    def close(self) -> None:
+        """Ends it when it has done what it was asked for."""
+        with suppress(BrokenPipeError):
+            self._requests.close()
+        self._process.wait()
+        self._replies.close()
+
+    def _ask(self, *request: object) -> None:
+        try:
+            pickle.dump(request, self._requests)
+            self._requests.flush()
+        except BrokenPipeError as error:
+            raise _gone() from error
+        self._unanswered += 1
+
+
+def _gone() -> OSError:
+    return ChildProcessError(errno.ECHILD, "a helper of the writer has ended; another one will finish what it was at")
+
+
+if sys.platform == "win32":  # pragma: no cover (written and type-checked for, not yet run)
+
+    def _is_readable(_channel: IO[bytes]) -> bool:
+        return False  # pipes cannot be asked there: the writer does the work alone
+
+else:
+    from select import select
+
+    def _is_readable(channel: IO[bytes]) -> bool:
+        return bool(select([channel], [], [], 0)[0])

@@ -31,17 +31,17 @@ class Drain:
     Args:
         page: The session page.
         slot: The writer's slot in it.
-        threads: How many threads may make files.
+        processes: How many processes may make files while many packages wait.
 
     Attributes:
         is_busy: Whether the last turn had so much to do that the next one will, too.
     """
 
-    def __init__(self, page: "SessionPage", slot: "WriterSlot", threads: int) -> None:
+    def __init__(self, page: "SessionPage", slot: "WriterSlot", processes: int) -> None:
         self._page = page
         self._slot = slot
         self._folder = page.folder
-        self._threads = threads
+        self._processes = processes
         self._store: Store | None = None
         self._unclaimed: set[ClaimedRing] = set()
         self._claimed: set[ClaimedRing] = set()
@@ -121,7 +121,7 @@ class Drain:
 
     def _open(self) -> "Store":
         if self._store is None:
-            self._store = open_store(self._folder, self._page, self._threads)
+            self._store = open_store(self._folder, self._page, self._processes)
         for ring in list(self._unclaimed):
             self._store.claim(ring)
             self._unclaimed.discard(ring)

@@ -1,4 +1,4 @@
-"""Starting keeper and writers: small interpreters that import neither NumPy nor what the user's program imports.
+"""Starting keeper, writers and helpers: small interpreters that import neither NumPy nor what the user's program does.
 
 Not `multiprocessing`: its children import the user's main module, end with it, and hold its locks.
 """
@@ -14,6 +14,7 @@ from ataraxis_logger._errors import LoggerStateError
 
 KEEPER: Final = "keeper"
 WRITER: Final = "writer"
+HELPER: Final = "helper"
 _START_TIMEOUT_S: Final = 60.0
 _SHOWN: Final = 2000
 

@@ -52,7 +52,7 @@ class Reference(NamedTuple):
     crc: int
 
     @classmethod
-    def of(cls, body: memoryview) -> Self | None:
+    def of(cls, body: bytes | memoryview) -> Self | None:
         """Returns what the body of a frame refers to, or None when it holds its payload itself."""
         if len(body) != REFERENCE_BODY or body[1] != FLAG_SPILLED:
             return None

@@ -43,7 +43,7 @@ class Writer:
         self._keeper = page.keeper_pid
         self._others: dict[Path, RingConsumer] = {}
         self._rings: dict[Path, ClaimedRing] = {}
-        # More threads than processors only take turns.
+        # More processes than processors only take turns.
         self._drain = Drain(page, self._slot, min(page.thread_count, os.cpu_count() or 1))
         self._folders_seen: tuple[int, ...] = ()
         self._folder_look_at = 0.0

@@ -1,0 +1,227 @@
+"""The helpers of a writer: what they were given is stored once, whoever is killed, and they leave nothing."""
+
+import errno
+import io
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+
+import pytest
+
+from ataraxis_logger._live.claimed_ring import ClaimedRing
+from ataraxis_logger._live.crew import DISCARD, HOLD, LET_GO, STORE, is_held_by_helpers
+from ataraxis_logger._live.helper import Helper
+from ataraxis_logger._live.places import folder_identity
+from ataraxis_logger._live.session_page import SessionPage
+from ataraxis_shm import RingConsumer, RingProducer
+from live_helpers import HelpedNpyStore, numbered, numbers_of, read_log, wait_for
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there a writer has no helpers")
+
+
+class Session:
+    """What a writer has: a store that shares whatever there is with two helpers, and the ring that it has claimed."""
+
+    def __init__(self, log, state):
+        self.page = SessionPage.attach(state)
+        self.consumer = RingConsumer.attach(state / "a.ring")
+        assert self.consumer.claim()
+        self.ring = ClaimedRing(self.consumer)
+        self.store = HelpedNpyStore(log, self.page, processes=3)
+
+    def helpers(self):
+        return [helper._process.pid for helper in self.store._helpers(self.ring)]
+
+    def append(self):
+        batch = self.ring.take(1000)
+        self.store.append(self.ring, batch)
+        return batch
+
+    def store_all(self):
+        batch = self.append()
+        self.store.commit()
+        self.ring.advance(batch)
+        self.store.settle(self.ring, batch)
+
+    def close(self):
+        self.store.close()
+        self.consumer.close()
+        self.page.close()
+
+
+class Rig:
+    """A log folder with one ring of numbered packages."""
+
+    def __init__(self, folder):
+        self.log, self.state = folder / "log", folder / "state"
+        self.log.mkdir()
+        self.state.mkdir()
+        page = SessionPage.provide(self.state, self.log, "npy")
+        page.folder_identity = folder_identity(self.log)
+        page.close()
+        self.producer = RingProducer.create(self.state / "a.ring", 1 << 16)
+        self.count = 0
+
+    def put(self, count):
+        for _ in range(count):
+            entry = numbered(1, self.count)
+            self.producer.put(b"\x01" + bytes(7) + int(entry.time_stamp).to_bytes(8, "little"), entry.serialized_data)
+            self.count += 1
+
+    def session(self):
+        session = Session(self.log, self.state)
+        session.store.claim(session.ring)
+        return session
+
+    def numbers(self):
+        return numbers_of(read_log(self.log).get(1, []))
+
+    def finish(self):
+        """A successor stores what is left, and nothing is missing or doubled."""
+        session = self.session()
+        session.store_all()
+        session.store.release(session.ring)
+        session.close()
+        assert self.numbers() == list(range(self.count))
+        assert [path.name for path in self.log.glob(".*")] == []
+
+
+@pytest.fixture
+def rig(tmp_path):
+    rig = Rig(tmp_path)
+    yield rig
+    rig.producer.close()
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_entries_are_shared_out_and_stored_in_their_order(rig):
+    session = rig.session()
+    rig.put(100)
+    session.store_all()
+    pids = session.helpers()
+    assert len(pids) == 2
+    rig.put(50)
+    session.store_all()
+    assert session.helpers() == pids
+    assert is_held_by_helpers(session.ring.path)
+    session.store.release(session.ring)
+    assert not is_held_by_helpers(session.ring.path)
+    session.close()
+    assert not any(map(is_alive, pids))
+    assert rig.numbers() == list(range(150))
+    assert [path.name for path in rig.log.glob(".*")] == []
+
+
+@pytest.mark.kill
+def test_a_helper_that_is_killed_counts_as_a_refusal_and_its_share_is_stored_once(rig):
+    for number in range(4):
+        session = rig.session()
+        rig.put(60)
+        pids = session.helpers()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        session.append()
+        os.kill(pids[number % 2], signal.SIGKILL)
+        os.kill(pids[1 - number % 2], signal.SIGCONT)
+        with pytest.raises(ChildProcessError, match="helper of the writer has ended"):
+            session.store.commit()
+        session.close()
+        rig.finish()
+
+
+def _append_and_be_killed(log, state, sender):
+    session = Session(log, state)
+    session.store.claim(session.ring)
+    sender.send(session.helpers())
+    for pid in session.helpers():
+        os.kill(pid, signal.SIGSTOP)
+    session.append()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.kill
+def test_a_successor_waits_for_the_helpers_of_a_writer_that_was_killed(rig):
+    """They have been given their shares and sleep: nobody else may store these meanwhile, or they would be doubled."""
+    rig.put(90)
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    writer = context.Process(target=_append_and_be_killed, args=(rig.log, rig.state, sender))
+    writer.start()
+    pids = receiver.recv()
+    writer.join()
+    assert writer.exitcode == -signal.SIGKILL
+    with pytest.raises(BlockingIOError, match="still store from"):
+        rig.session()
+    stored_alone = rig.numbers()
+    assert 0 < len(stored_alone) < 90
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+    wait_for(lambda: not is_held_by_helpers(rig.producer.path))
+    assert rig.numbers() == list(range(90))
+    rig.finish()
+    wait_for(lambda: not any(map(is_alive, pids)))
+
+
+def test_a_ring_whose_file_was_removed_is_stored_without_help(rig):
+    session = rig.session()
+    rig.put(40)
+    rig.producer.path.unlink()
+    session.store_all()
+    assert session.helpers() == []
+    session.close()
+    assert rig.numbers() == list(range(40))
+
+
+def test_a_helper_does_not_store_in_a_folder_that_has_taken_the_place_of_the_log(rig, tmp_path):
+    session = rig.session()
+    rig.log.rename(tmp_path / "moved")
+    rig.log.mkdir()
+    assert session.helpers() == []
+    session.close()
+    assert list(rig.log.iterdir()) == []
+
+
+class FilesOnAFullDisk:
+    def __init__(self):
+        self.asked = []
+
+    def store(self, entries):
+        self.asked.append(entries)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def discard(self, names):
+        self.asked.append(names)
+
+
+def test_a_helper_answers_each_request_and_goes_on_after_a_refusal(rig):
+    path, replies, files = str(rig.producer.path), io.BytesIO(), FilesOnAFullDisk()
+    requests = [(HOLD, path), (STORE, [("a", b"1")]), (DISCARD, ["a"]), (LET_GO, path), (HOLD, path + "x")]
+    data = b"".join(map(pickle.dumps, requests)) + pickle.dumps((STORE, []))[:-3]  # the writer was killed in the last
+    Helper(0, files).serve(io.BytesIO(data), replies)
+    replies.seek(0)
+    answers = [pickle.load(replies) for _ in range(len(requests) + 1)]
+    assert [type(answer) for answer in answers] == [type(None)] * 2 + [OSError] + [type(None)] * 2 + [FileNotFoundError]
+    assert answers[2].errno == errno.ENOSPC
+    assert not replies.read()
+    assert files.asked == [[("a", b"1")], ["a"]]
+    assert not is_held_by_helpers(rig.producer.path)
+
+
+def test_two_helpers_of_one_number_never_hold_a_ring_at_once(rig):
+    session = rig.session()
+    session.helpers()
+    requests, replies = io.BytesIO(pickle.dumps((HOLD, str(rig.producer.path)))), io.BytesIO()
+    Helper(1, FilesOnAFullDisk()).serve(requests, replies)
+    replies.seek(0)
+    assert pickle.load(replies) is None
+    assert isinstance(pickle.load(replies), BlockingIOError)
+    session.close()
