@@ -4,17 +4,20 @@ import errno
 import os
 import signal
 import struct
+from types import SimpleNamespace
 
 import pytest
 
 from ataraxis_logger._formats.journal_layout import BODY_PREFIX
+from ataraxis_logger._live import writer as writer_module
 from ataraxis_logger._live.entry_files import pending_names
 from ataraxis_logger._live.folder import Folder
 from ataraxis_logger._live.npy_store import NpyStore
 from ataraxis_logger._live.places import folder_identity, make_state_folder, ring_paths
 from ataraxis_logger._live.session_page import STARTED, STOPPING, SessionPage
 from ataraxis_logger._live.writer import Writer
-from ataraxis_shm import RingConsumer, RingProducer
+from ataraxis_shm import RingConsumer, RingProducer, _ring_consumer
+from ataraxis_shm._ring_layout import HEAD, TAIL
 from live_helpers import STORAGES, HelpedNpyStore, numbers_of, read_log, wait_for
 
 
@@ -133,3 +136,67 @@ def test_a_writer_that_is_started_when_the_session_stops_clears_away_what_the_on
     assert not ring_paths(rig.states)
     assert [path.name for path in rig.log.glob(".*")] == []
     assert rig.numbers(1) == list(range(10))
+
+
+def write_tail_beyond_head(ring):
+    ring._words[TAIL] = ring.head + 64
+
+
+def write_head_beyond_capacity(ring):
+    ring._words[HEAD] = ring.tail + 2 * ring.capacity
+
+
+def write_head_amid_a_frame(ring):
+    ring._words[HEAD] += 1
+
+
+DAMAGES = [write_tail_beyond_head, write_head_beyond_capacity, write_head_amid_a_frame]
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """Damage is believed at once: these tests make it themselves."""
+    monkeypatch.setattr(_ring_consumer, "_LOOKS", (0.0,))
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("is_claimed", [False, True], ids=["before it is claimed", "afterwards"])
+def test_a_ring_whose_head_and_tail_cannot_be_right_is_left_alone_and_holds_up_no_other(rig, damage, is_claimed):
+    damaged, other = rig.ring("a", 1, 5, close=False), rig.ring("b", 2, 5)
+    writer = rig.writer()
+    if is_claimed:
+        writer.turn()
+        damaged.put(b"unread")
+    damage(damaged)
+    before = damaged.path.read_bytes()
+    later = rig.ring("c", 3, 5)
+    for _ in range(3):
+        writer._folder_look_at = writer._retire_at = 0.0
+        writer._folders_seen = ()
+        writer.turn()
+    slot = rig.page.writer(0)
+    assert slot.damaged == 1
+    assert slot.set_aside == 1
+    assert f"left a damaged buffer alone: The ring {damaged.path} is damaged" in rig.page.last_error
+    assert damaged.path.read_bytes() == before
+    # Those of the same process, too, which come after it.
+    assert rig.numbers(2) == rig.numbers(3) == list(range(5))
+    assert not other.path.exists()
+    assert not later.path.exists()
+    writer.close()
+    assert damaged.path.exists()
+
+
+@pytest.mark.usefixtures("hasty")
+def test_an_idle_writer_sleeps_although_a_ring_was_left_alone(rig, monkeypatch):
+    write_tail_beyond_head(rig.ring("a", 1, 5))
+    rig.page.sleep_us = 1_000_000
+    writer = rig.writer()
+    writer.turn()
+    slept = []
+    clock = SimpleNamespace(monotonic=lambda: sum(slept), sleep=slept.append)
+    monkeypatch.setattr(writer_module, "time", clock)
+    writer._rest(writer_module._SHORTEST_PAUSE_S)
+    assert sum(slept) >= writer_module._FOLDER_LOOK_S
+    writer.close()

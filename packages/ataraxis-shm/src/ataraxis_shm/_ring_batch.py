@@ -105,7 +105,7 @@ class BatchReader:
         positions: list[int] = []
         lengths: list[int] = []
         frames: list[memoryview] = []
-        if not self._plausible(tail, head):
+        if head == tail or not self._ring.can_be(tail, head):
             return Batch(self._ring, positions, lengths, (), tail)
         position = end = self._skip_padding(tail)
         stop = head if max_bytes is None else min(head, position + max_bytes)
@@ -181,7 +181,7 @@ class BatchReader:
 
     def damage(self, tail: int, head: int) -> RingDamageError:
         """Describe what is wrong at the tail."""
-        if not self._plausible(tail, head):
+        if not self._ring.can_be(tail, head):
             return RingDamageError(
                 f"The ring {self._ring.path} is damaged: its head {head} and its tail {tail} cannot both be right.",
                 tail,
@@ -207,6 +207,3 @@ class BatchReader:
                     return position + start
             position = lap_end
         return head
-
-    def _plausible(self, tail: int, head: int) -> bool:
-        return 0 < head - tail <= self._capacity and not (head | tail) % ALIGNMENT

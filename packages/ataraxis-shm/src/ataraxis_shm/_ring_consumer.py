@@ -7,6 +7,7 @@ import weakref
 from pathlib import Path
 from typing import Final, Self
 
+from ataraxis_shm._errors import RingFormatError
 from ataraxis_shm._frame import ALIGNMENT
 from ataraxis_shm._ring_batch import Batch, BatchReader
 from ataraxis_shm._ring_end import RingEnd
@@ -76,14 +77,25 @@ class RingConsumer(RingEnd):
         _consumers.add(self)
 
     @classmethod
-    def attach(cls, path: str | os.PathLike[str]) -> Self:
+    def attach(cls, path: str | os.PathLike[str], *, strict: bool = True) -> Self:
         """Open a ring, dead or alive. This alone disturbs nobody.
+
+        Args:
+            path: The file of the ring.
+            strict: Refuse a ring that is not `consistent`: nothing can be read from it, nor advanced in it.
 
         Raises:
             FileNotFoundError: There is no such file.
-            RingFormatError: The file is no ring, of another version, or cut off; also a ValueError.
+            RingFormatError: The file is no ring, of another version, cut off, or not consistent; also a ValueError.
         """
-        return cls(RingMemory.open(Path(path)))
+        consumer = cls(RingMemory.open(Path(path)))
+        if strict and not consumer.consistent:
+            consumer.close()
+            raise RingFormatError(
+                f"Unable to open the ring {path}: its head {consumer.head} and its tail {consumer.tail} cannot both be "
+                "right, somebody else has written to its memory. Remove the file to give up the records in it."
+            )
+        return consumer
 
     @property
     def created(self) -> int:
@@ -151,7 +163,8 @@ class RingConsumer(RingEnd):
             The batch; empty when the ring is. Takes time linear in its bytes, each of which is verified.
 
         Raises:
-            RingDamageError: The oldest record is damaged. What precedes damage is shown first.
+            RingDamageError: The oldest record is damaged. What precedes damage is shown first. When the ring is not
+                `consistent` there is no way on: ``resume`` equals ``offset``.
             RuntimeError: The ring is not claimed.
             ValueError: A limit is below 1.
         """

@@ -53,6 +53,17 @@ class RingEnd(ABC):
         return self._ring.backlog
 
     @property
+    def consistent(self) -> bool:
+        """Whether head and tail can both be right. They can unless somebody else has written to the ring's memory."""
+        words = self._ring.words
+        while True:
+            tail, head = words[TAIL], words[HEAD]
+            if self._ring.can_be(tail, head):
+                return True
+            if (tail, head) == (words[TAIL], words[HEAD]):  # else they are of two moments
+                return False
+
+    @property
     def closed(self) -> bool:
         """Whether the producer has declared that it will put nothing more."""
         return self._ring.words[STATE] == CLOSED

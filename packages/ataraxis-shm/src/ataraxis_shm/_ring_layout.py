@@ -25,6 +25,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ataraxis_shm._errors import RingFormatError
+from ataraxis_shm._frame import ALIGNMENT
 from ataraxis_shm._mapping import map_file
 from ataraxis_shm._registry import open_file
 
@@ -136,6 +137,10 @@ class RingMemory:
         # The tail first: both only grow, so the difference errs towards too much, and never below zero.
         tail = self.words[TAIL]
         return self.words[HEAD] - tail
+
+    def can_be(self, tail: int, head: int) -> bool:
+        """Tells whether these can be the tail and the head of this ring at one moment."""
+        return 0 <= head - tail <= self.header.capacity and not (head | tail) % ALIGNMENT
 
 
 def wait_until(ready: "Callable[[], bool]", timeout: float | None) -> bool:

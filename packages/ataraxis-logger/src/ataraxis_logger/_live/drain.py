@@ -35,6 +35,7 @@ class Drain:
 
     Attributes:
         is_busy: Whether the last turn had so much to do that the next one will, too.
+        set_aside: Rings that can be neither stored nor skipped.
     """
 
     def __init__(self, page: "SessionPage", slot: "WriterSlot", processes: int) -> None:
@@ -48,6 +49,8 @@ class Drain:
         self._retry_at = 0.0
         self._retry_after = _SHORTEST_RETRY_S
         self.is_busy = False
+        self.set_aside: set[ClaimedRing] = set()
+        slot.set_aside = 0
 
     def add(self, ring: "ClaimedRing") -> None:
         """Takes up a ring: what an earlier writer left of it is cleared away first."""
@@ -60,7 +63,7 @@ class Drain:
             Whether nothing of it is left to be cleared away. Otherwise it has to stay, or a kill would leave in the log
             folder what nobody knows the meaning of; it may be released after another turn.
         """
-        if self._store is None or ring not in self._claimed:
+        if self._store is None or ring not in self._claimed or ring in self.set_aside:
             return False
         try:
             self._store.release(ring)
@@ -130,12 +133,15 @@ class Drain:
 
     def _append(self, store: "Store", ring: "ClaimedRing") -> "Batch | None":
         """Hands a ring's next batch to the store, or nothing when there is none or it is damaged."""
-        if not ring.consumer.backlog:
+        if not ring.consumer.backlog or ring in self.set_aside:
             return None
         try:
             batch = ring.take(store.batch_records)
         except RingDamageError as damage:
-            self._give_up(ring, damage.resume, str(damage))
+            if damage.resume > damage.offset:
+                self._give_up(ring, damage.resume, str(damage))
+            else:
+                self._set_aside(ring, str(damage))
             return None
         if not batch.positions:
             return None
@@ -151,6 +157,13 @@ class Drain:
         ring.skip(position)
         self._slot.damaged += 1
         self._page.report_error(f"skipped damaged data: {reason}")
+
+    def _set_aside(self, ring: "ClaimedRing", reason: str) -> None:
+        """Leaves a ring alone in which there is no way on: the others must not wait for it."""
+        self.set_aside.add(ring)
+        self._slot.damaged += 1
+        self._slot.set_aside += 1
+        self._page.report_error(f"left a damaged buffer alone: {reason}")
 
     def _refuse(self, error: OSError) -> None:
         """Notes a refusal where the producers see it, and waits a little longer each time."""

@@ -26,7 +26,8 @@ class Trouble:
     """Watches whether a session can store anything at all, and since when it cannot."""
 
     def __init__(self) -> None:
-        self._progress = 0
+        self._progress = -1
+        self._still_since = 0
         self._without_writer_since: int | None = None
 
     def look(self, page: SessionPage) -> tuple[float, str, int] | None:
@@ -36,17 +37,20 @@ class Trouble:
         progress = sum(slot.progress for slot in slots)
         if progress != self._progress:
             # Nothing else ends it: writers that fail at once are alive for a moment each time.
-            self._progress, self._without_writer_since = progress, None
+            self._progress, self._still_since, self._without_writer_since = progress, now, None
         if not page.is_writing():
             self._without_writer_since = self._without_writer_since or now
             said = page.last_error
             cause = f"no writer is running{f' ({said})' if said else ''}"
             return (now - self._without_writer_since) / _NANOSECONDS, cause, errno.EPIPE
         refused = [(slot.refused_since, slot.refused_code) for slot in slots if slot.refused_since]
-        if not refused:
-            return None
-        since, code = min(refused)
-        return (now - since) / _NANOSECONDS, f"the disk refuses to store: {page.last_error}", code
+        if refused:
+            since, code = min(refused)
+            return (now - since) / _NANOSECONDS, f"the disk refuses to store: {page.last_error}", code
+        if any(slot.set_aside for slot in slots):
+            cause = f"a damaged buffer cannot be stored: {page.last_error}"
+            return (now - self._still_since) / _NANOSECONDS, cause, errno.EIO
+        return None
 
 
 class Pressure:
@@ -87,6 +91,12 @@ class Pressure:
         try:
             if page is None or page.state != STARTED or not (page.is_held(OWNER_LOCK) or page.is_held(KEEPER_LOCK)):
                 raise _full(producer, "and no logger is started on this folder: start one to store it", errno.ENOBUFS)
+            if not producer.ring.consistent:
+                raise LogFullError(
+                    errno.EIO,
+                    f"Unable to accept the package for {producer.folder}: somebody else has written to the memory of "
+                    f"this process's buffer, {producer.ring.path}. What is in it cannot be stored; it is left there.",
+                )
             revive(page, producer.states)
             trouble = self._trouble.look(page)
             if trouble is not None and trouble[0] >= PATIENCE_S:

@@ -73,7 +73,8 @@ class Writer:
         Returns:
             How long the next rest should begin with.
         """
-        page, rings, longest = self._page, self._rings.values(), min(self._page.sleep_us / 1e6, _FOLDER_LOOK_S)
+        page, longest = self._page, min(self._page.sleep_us / 1e6, _FOLDER_LOOK_S)
+        rings = [ring for ring in self._rings.values() if ring not in self._drain.set_aside]
         until = time.monotonic() + _FOLDER_LOOK_S
         while True:
             pause = min(pause, longest)
@@ -149,14 +150,15 @@ class Writer:
         unclaimed = [consumer for path in paths if path not in self._rings and (consumer := self._attach(path))]
         oldest: dict[int, int] = {}
         for ring in (*unclaimed, *(claimed.consumer for claimed in self._rings.values())):
-            if ring.backlog:
+            if ring.backlog and ring.consistent:
                 oldest[ring.process] = min(ring.created, oldest.get(ring.process, ring.created))
         return [ring for ring in unclaimed if ring.created <= oldest.get(ring.process, ring.created)]
 
     def _attach(self, path: Path) -> RingConsumer | None:
         if path not in self._others:
             try:
-                self._others[path] = RingConsumer.attach(path)
+                # Also one with damage: the writer that claims it reports that, once.
+                self._others[path] = RingConsumer.attach(path, strict=False)
             except (FileNotFoundError, RingFormatError):
                 return None
         return self._others[path]
