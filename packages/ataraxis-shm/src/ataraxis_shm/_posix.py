@@ -43,7 +43,11 @@ def default_roots() -> tuple[Path, ...]:
 
 
 def is_private_folder(folder: Path) -> bool:
-    """Tells whether `folder` is a folder, not a link, of this user that nobody else may write to."""
+    """Tells whether `folder` is a folder, not a link, of this user that nobody else may write to.
+
+    Raises:
+        FileNotFoundError: If there is nothing of that name.
+    """
     status = folder.lstat()
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & _OTHERS_MAY_WRITE
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from ataraxis_shm._errors import NoSpaceError, UnsafeFolderError
@@ -78,6 +79,7 @@ __all__ = [
 FOLDER_SWITCH = "ATARAXIS_SHM_FOLDER"
 """The environment variable that names the only folder to use, instead of the system's shared memory."""
 
+_FOLDER_ATTEMPTS = 20
 _OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EFBIG)
 
 
@@ -96,21 +98,35 @@ def ensure_private_folder(folder: Path) -> Path:
 
     Raises:
         UnsafeFolderError: If it belongs to another user, others may write to it, or it is a link or no folder.
+        FileNotFoundError: If it is removed again and again.
     """
-    try:
-        folder.mkdir(mode=0o700)
-    except FileNotFoundError:
-        ensure_private_folder(folder.parent)
-        return ensure_private_folder(folder)  # from the top: somebody may have removed the empty parent again
-    except FileExistsError:
-        if not is_private_folder(folder):
-            raise UnsafeFolderError(
-                errno.EACCES,
-                "Unable to keep shared memory in a folder that is not a real folder, belongs to somebody else, or may "
-                f"be written to by others; remove it or choose another one with {FOLDER_SWITCH}",
-                str(folder),
-            ) from None
-    return folder
+    for _ in range(_FOLDER_ATTEMPTS):  # folders that are empty may be removed at any moment, by a session that ends
+        try:
+            folder.mkdir(mode=0o700)
+        except FileNotFoundError:
+            ensure_private_folder(folder.parent)
+        except FileExistsError:
+            with suppress(FileNotFoundError):
+                _require_private(folder)
+                return folder
+        else:
+            return folder
+    raise FileNotFoundError(
+        errno.ENOENT,
+        f"Unable to keep shared memory in a folder that somebody removed {_FOLDER_ATTEMPTS} times in a row while it "
+        f"was made; find out which program that is, or choose another folder with {FOLDER_SWITCH}",
+        str(folder),
+    )
+
+
+def _require_private(folder: Path) -> None:
+    if not is_private_folder(folder):
+        raise UnsafeFolderError(
+            errno.EACCES,
+            "Unable to keep shared memory in a folder that is not a real folder, belongs to somebody else, or may "
+            f"be written to by others; remove it or choose another one with {FOLDER_SWITCH}",
+            str(folder),
+        )
 
 
 def is_out_of_space(error: OSError) -> bool:

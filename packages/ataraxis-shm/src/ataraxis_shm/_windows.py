@@ -12,6 +12,7 @@ if sys.platform == "win32":  # pragma: no cover (no other system can run it; myp
     import msvcrt
     import os
     import shutil
+    import stat
     import time
     from collections.abc import Iterator
     from pathlib import Path
@@ -33,8 +34,12 @@ if sys.platform == "win32":  # pragma: no cover (no other system can run it; myp
         return (Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "ataraxis",)
 
     def is_private_folder(folder: Path) -> bool:
-        """Tells whether `folder` is a folder and no link; who may enter it is what the profile folder inherits."""
-        return folder.is_dir() and not folder.is_symlink()
+        """Tells whether `folder` is a folder and no link; who may enter it is what the profile folder inherits.
+
+        Raises:
+            FileNotFoundError: If there is nothing of that name.
+        """
+        return stat.S_ISDIR(folder.lstat().st_mode)
 
     def make_private(fd: int) -> None:
         """Files in the profile folder are private already."""
