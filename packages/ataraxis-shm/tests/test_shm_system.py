@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from ataraxis_shm import NoSpaceError, ShmError, UnsafeFolderError, _posix
-from ataraxis_shm._system import FOLDER_SWITCH, discard, ensure_private_folder, locked_by_others, reserve, roots
+from ataraxis_shm._system import (
+    FOLDER_SWITCH,
+    boot_identity,
+    discard,
+    ensure_private_folder,
+    locked_by_others,
+    reserve,
+    roots,
+)
 from shm_helpers import start_python
 
 
@@ -181,3 +189,12 @@ def test_all_locks_of_others_are_found_in_whatever_order_they_were_taken(tmp_pat
         os.close(fd)
         for holder in holders:
             holder.communicate("", timeout=20)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="this is how Linux tells")
+def test_linux_tells_one_boot_from_another_where_proc_is_mounted(tmp_path, monkeypatch):
+    identity = boot_identity()
+    assert len(identity.strip()) == 36
+    assert boot_identity() == identity
+    monkeypatch.setattr(_posix, "_BOOT_ID", tmp_path / "no proc here")
+    assert boot_identity() is None

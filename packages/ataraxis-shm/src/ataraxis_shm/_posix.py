@@ -28,6 +28,8 @@ OPEN_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _RESERVE_STEP = 64 << 20
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_SYSCTL_BYTES = 256
 # struct flock: (type, whence, start, length, pid) on Linux, (start, length, pid, type, whence) on macOS.
 _FLOCK = struct.Struct("@hhqqi4x" if sys.platform == "linux" else "@qqihh")
 
@@ -40,6 +42,30 @@ def default_roots() -> tuple[Path, ...]:
     if sys.platform == "linux" and os.access(in_memory, os.W_OK | os.X_OK):
         return in_memory / mine, on_disk
     return (on_disk,)
+
+
+def boot_identity() -> bytes | None:
+    """Returns what is the same for all processes until the system boots again, None when the system does not tell."""
+    if sys.platform == "darwin":  # pragma: no cover (written and type-checked for, not yet run)
+        identity = _sysctl(b"kern.bootsessionuuid")
+    else:
+        try:
+            identity = _BOOT_ID.read_bytes()
+        except OSError:  # no /proc in this container
+            identity = None
+    return identity
+
+
+def _sysctl(name: bytes) -> bytes | None:
+    """Returns a text that the kernel of macOS knows by a name."""
+    # Imported here: ctypes costs milliseconds that only those who ask need to pay.
+    import ctypes  # noqa: PLC0415
+
+    value = ctypes.create_string_buffer(_SYSCTL_BYTES)
+    size = ctypes.c_size_t(_SYSCTL_BYTES)
+    sysctl = ctypes.CDLL(None).sysctlbyname
+    sysctl.argtypes = (ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+    return value.value if sysctl(name, value, ctypes.byref(size), None, 0) == 0 else None
 
 
 def is_private_folder(folder: Path) -> bool:

@@ -33,6 +33,10 @@ if sys.platform == "win32":  # pragma: no cover (no other system can run it; myp
         """Returns the folders for shared files, the preferred one first."""
         return (Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "ataraxis",)
 
+    def boot_identity() -> bytes | None:
+        """Windows does not tell one boot from another in a way that no setting can change."""
+        return None
+
     def is_private_folder(folder: Path) -> bool:
         """Tells whether `folder` is a folder and no link; who may enter it is what the profile folder inherits.
 
