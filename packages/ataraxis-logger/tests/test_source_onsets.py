@@ -199,7 +199,7 @@ def test_an_onset_that_was_chosen_and_not_put_is_put_by_the_next(logger):
     with logger:
         logger.input_queue.put(package(1, 1))  # makes the ring, and a page to choose an onset in
         page = SessionPage.attach(state_of(logger)[0])
-        page.remember_onset(7, 123_456, time.monotonic_ns() // 1000, is_put=False)
+        page.choose_onset(7, 123_456, time.monotonic_ns() // 1000, is_put=False)
         page.close()
         logger.source(7).log(b"x")
     assert onset_of(read_log(logger.output_directory)[7]) == 123_456

@@ -95,10 +95,11 @@ class LogSource:
     def _begin(self) -> None:
         """Finds or makes the onset, and where on this system's monotonic clock it lies."""
         onset_us, monotonic_us = claim_onset(self._queue.producer, self._source, self._put_onset)
-        if not monotonic_us:
-            # An earlier session's: how long ago that was only the wall clock can tell. When it was set back since, and
-            # says that the onset is yet to come, time goes on from the onset.
-            monotonic_us = time.monotonic_ns() // 1000 - max(0, time.time_ns() // 1000 - onset_us)
+        now_us = time.monotonic_ns() // 1000
+        if not 0 < monotonic_us <= now_us:
+            # An earlier session's, or an earlier boot's: how long ago that was only the wall clock can tell. When it
+            # was set back since, and says that the onset is yet to come, time goes on from the onset.
+            monotonic_us = now_us - max(0, time.time_ns() // 1000 - onset_us)
         self._zero_ns = monotonic_us * 1000
         self._onset_us = onset_us
 

@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 from ataraxis_logger._errors import LoggerStateError
-from ataraxis_shm._system import ensure_private_folder, is_out_of_space, roots
+from ataraxis_shm._system import boot_identity, ensure_private_folder, is_out_of_space, roots
 
 RINGS_FOLDER: Final = "rings"
 RING_SUFFIX: Final = ".ring"
 _HASH_BYTES: Final = 8
 _FOLDER_ATTEMPTS: Final = 20
-_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 _Made = TypeVar("_Made")
 
@@ -146,14 +145,18 @@ def ring_paths(states: tuple[Path, ...]) -> list[Path]:
     return [path for path in found if not path.name.startswith(".")]
 
 
-def salt_of(folder: Path) -> int:
-    """Returns where the checksums of a log's frames start: the same for all processes until the next boot."""
-    try:
-        boot = _BOOT_ID.read_bytes()
-    except OSError:
-        # Other systems do not tell. Any value will do; this one, of an hour, keeps segments few.
+def boot_number() -> int:
+    """Returns a number of 32 bits that is the same for all processes until the next boot."""
+    boot = boot_identity()
+    if boot is None:
+        # Where the system does not tell: the hour in which it was booted, as far as the wall clock knows.
         boot = str(int(time.time() - time.monotonic()) // 3600).encode()
-    return zlib.crc32(os.fsencode(folder), zlib.crc32(boot))
+    return zlib.crc32(boot)
+
+
+def salt_of(folder: Path) -> int:
+    """Returns where the checksums of a log's frames start: the same until the next boot, which keeps segments few."""
+    return zlib.crc32(os.fsencode(folder), boot_number())
 
 
 def folder_identity(folder: Path) -> int:

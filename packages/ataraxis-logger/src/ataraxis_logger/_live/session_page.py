@@ -15,10 +15,12 @@ word     content
 12, 13   session id, 16 random bytes
 14       restarts of writers so far
 15       whether the onsets in the folder's journals were read
+16       the boot that the clocks of the onsets are of (`places.boot_number`): the page may lie on a disk
 64       the last error: length in bytes, then up to 504 bytes of UTF-8
 128      the log folder: length in bytes, then up to 4088 bytes
 640      a slot of 16 words for each writer (`WriterSlot`)
-2688     for each source: 0, or 1 when it has an onset, 2 when that was put; the onset; the monotonic clock then (µs)
+2688     for each source: 0, or 1 when it has an onset, 2 when that was put; the onset; the monotonic clock then (µs), 0
+         when that is not known
 ======== =======================================================================================================
 """
 
@@ -47,7 +49,7 @@ WRITER_LOCKS: Final = 16
 
 MAX_WRITERS: Final = 128
 
-_MAGIC: Final = int.from_bytes(b"AXL-SES\x01", "little")
+_MAGIC: Final = int.from_bytes(b"AXL-SES\x02", "little")
 _SIGN_BIT: Final = 1 << 63
 _ERROR_WORD: Final = 64
 _ERROR_BYTES: Final = 504
@@ -127,6 +129,7 @@ class SessionPage:
     folder_identity = _Word(11)
     restarts = _Word(14)
     journals_read = _Word(15)
+    boot = _Word(16)
 
     def __init__(self, path: Path, file: OpenFile) -> None:
         """Maps an open page; use `attach` or `provide`."""
@@ -224,12 +227,30 @@ class SessionPage:
         known, onset_us, monotonic_us = self.words[start : start + _ONSET_WORDS]
         return (onset_us - _SIGN_BIT, monotonic_us) if known else None
 
-    def remember_onset(self, source: int, onset_us: int, monotonic_us: int, *, is_put: bool = True) -> None:
-        """Notes the first onset of a source, and whether its entry was put already; the caller holds the onset lock."""
-        start = _ONSET_WORD + source * _ONSET_WORDS
-        self.words[start + 1] = onset_us + _SIGN_BIT
-        self.words[start + 2] = monotonic_us
-        self.words[start] = _ONSET_PUT if is_put else _ONSET_CHOSEN
+    def choose_onset(self, source: int, onset_us: int, monotonic_us: int, *, is_put: bool = True) -> tuple[int, int]:
+        """Notes the onset of a source, unless it has one; the caller holds the onset lock.
+
+        Args:
+            source: The source.
+            onset_us: The onset, UTC microseconds.
+            monotonic_us: The monotonic clock then, 0 when it is not known.
+            is_put: Whether its entry was put already.
+
+        Returns:
+            The onset that the source has now, and its clock.
+        """
+        words, start = self.words, _ONSET_WORD + source * _ONSET_WORDS
+        onset, state = onset_us + _SIGN_BIT, _ONSET_PUT if is_put else _ONSET_CHOSEN
+        # Nothing is called between the look and the last store: a signal handler that chooses comes before or after.
+        if not words[start]:
+            words[start + 1] = onset
+            words[start + 2] = monotonic_us
+            words[start] = state
+        return words[start + 1] - _SIGN_BIT, words[start + 2]
+
+    def note_onset_put(self, source: int) -> None:
+        """Notes that the entry of a known onset was put; the caller holds the onset lock."""
+        self.words[_ONSET_WORD + source * _ONSET_WORDS] = _ONSET_PUT
 
     def is_onset_put(self, source: int) -> bool:
         """Tells whether the entry of a known onset was put: its process may have been killed before."""
@@ -239,6 +260,15 @@ class SessionPage:
         """Forgets all onsets, for a folder that was replaced."""
         self.journals_read = 0
         self._memory[8 * _ONSET_WORD :] = bytes(PAGE_SIZE - 8 * _ONSET_WORD)
+
+    def forget_clocks(self) -> None:
+        """Forgets when on the monotonic clock the onsets were, which nobody knows after a boot."""
+        for start in range(_ONSET_WORD, _WORDS, _ONSET_WORDS):
+            self.words[start + 2] = 0
+
+    def holds(self, lock: int) -> bool:
+        """Tells whether one of the page's locks is held through this very object."""
+        return self.file.entry.held.get(lock) is self.file
 
     def is_held(self, lock: int) -> bool:
         """Tells whether a living process holds one of the page's locks."""
