@@ -2,14 +2,15 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from ataraxis_logger._entry import ONSET_PAYLOAD, ONSET_TIME, is_onset
 from ataraxis_logger._errors import LogFullError, PackageTypeError, SettingTypeError, SettingValueError
 from ataraxis_logger._formats.journal_layout import BODY_PREFIX, FLAG_SPILLED
 from ataraxis_logger._live.onsets import note_onset
+from ataraxis_logger._live.patience import Patience, owns
 from ataraxis_logger._live.places import LogPlace
-from ataraxis_logger._live.pressure import Pressure
 from ataraxis_logger._live.producers import FolderProducer, producer_of
 from ataraxis_logger._live.ring_watch import RingWatch
 from ataraxis_logger._package import LogPackage
@@ -170,14 +171,14 @@ class LogQueue:
 
     def _put_slowly(self, prefix: bytes, data: "_Payload", block: bool, timeout: float | None) -> None:
         """Puts a package that did not go in at once."""
-        pressure, payload = Pressure(block, timeout), _view_of(data)
+        patience, payload = Patience(block, timeout), _view_of(data)
         for _ in range(_REOPENINGS):
             producer = self.producer
             try:
                 if len(payload) > producer.spill_above:
-                    _put_spilled(producer, prefix, payload, pressure)
+                    _put_spilled(producer, prefix, payload, patience)
                 else:
-                    _put_patiently(producer, (prefix, payload), pressure)
+                    _put_patiently(producer, (prefix, payload), patience)
             except RingClosedError as error:  # by `stop`
                 self._connect(None)
                 last = error
@@ -227,28 +228,45 @@ class LogQueue:
         return [(ring.waiting, ring.backlog) for ring in self._watch.look()]
 
 
-def _put_patiently(producer: FolderProducer, parts: tuple[bytes | memoryview, ...], pressure: Pressure) -> int:
-    while True:
-        try:
-            return producer.ring.put(*parts, timeout=0)
-        except RingFullError as full:
-            pressure.wait(producer, lambda: producer.ring.wait_for_space(sum(map(len, parts)), 0), full)
+def _put_patiently(producer: FolderProducer, parts: tuple[bytes | memoryview, ...], patience: Patience) -> int:
+    positions: list[int] = []
+
+    def is_put(seconds: float) -> bool:
+        # In the ring's own turn: who only looks for space is overtaken for ever by a thread with small records.
+        with suppress(RingFullError):
+            positions.append(producer.ring.put(*parts, timeout=seconds))
+        return bool(positions)
+
+    patience.wait(producer, is_put)
+    return positions[0]
 
 
-def _put_spilled(producer: FolderProducer, prefix: bytes, payload: memoryview, pressure: Pressure) -> None:
-    """Puts a payload that is too large for the ring: into a file, and a reference to it into the ring."""
+def _put_spilled(producer: FolderProducer, prefix: bytes, payload: memoryview, patience: Patience) -> None:
+    """Puts a payload that is too large for the ring, while no other thread does."""
+    # A signal handler or a finalizer goes ahead where its own thread is.
+    is_inside = owns(producer)
+    try:
+        if not is_inside:
+            patience.take_spill_lock(producer)
+        _spill(producer, prefix, payload, patience)
+    finally:
+        if not is_inside and owns(producer):
+            producer.spill_lock.release()
+
+
+def _spill(producer: FolderProducer, prefix: bytes, payload: memoryview, patience: Patience) -> None:
+    """Puts a payload into a file, and a reference to it into the ring."""
     spills, ring = producer.spills, producer.ring
-    with producer.spill_lock:
-        pressure.wait(producer, lambda: spills.has_space(len(payload), ring.tail), None)
-        reference = spills.write(payload)
-        try:
-            parts = _pack_prefix(prefix[0], FLAG_SPILLED, int.from_bytes(prefix[-8:], "little")), reference.pack()
-            position = _put_patiently(producer, parts, pressure)
-        except (LogFullError, RingClosedError):
-            # After anything else, an interrupt, the frame may be in the ring: then the file goes with the ring.
-            spills.discard(reference)
-            raise
-        spills.committed(position, reference.size)
+    patience.wait(producer, lambda _: spills.has_space(len(payload), ring.tail))
+    reference = spills.write(payload)
+    try:
+        parts = _pack_prefix(prefix[0], FLAG_SPILLED, int.from_bytes(prefix[-8:], "little")), reference.pack()
+        position = _put_patiently(producer, parts, patience)
+    except (LogFullError, RingClosedError):
+        # After anything else, an interrupt, the frame may be in the ring: then the file goes with the ring.
+        spills.discard(reference)
+        raise
+    spills.committed(position, reference.size)
 
 
 def _view_of(data: "_Payload") -> memoryview:
