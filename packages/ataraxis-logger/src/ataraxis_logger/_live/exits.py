@@ -34,7 +34,7 @@ class _Session(Protocol):
 
 
 class LastSession(Protocol):
-    """The last session of this process on a folder.
+    """What it takes to open another session like the last one of this process on a folder. It is kept to the exit.
 
     Attributes:
         states: The state folders of the log.
@@ -48,15 +48,28 @@ class LastSession(Protocol):
 
 _to_drain: dict[Path, LastSession] = {}
 _serving: list[_Session] = []
+_hooks: set[Callable[[], None]] = set()
+
+
+def at_exit(hook: Callable[[], None], priority: int) -> None:
+    """Has a hook run at the exit of this process, once, however often this is called.
+
+    Args:
+        hook: A function.
+        priority: When it runs, compared to others of `multiprocessing`: the highest comes first, 0 and above before the
+            children are joined.
+    """
+    from multiprocessing.util import Finalize  # noqa: PLC0415  # importing the package costs less without it
+
+    if hook not in _hooks:
+        _hooks.add(hook)
+        Finalize(None, hook, exitpriority=priority)
 
 
 def drain_at_exit(folder: Path, last: LastSession) -> None:
     """Has a folder looked after at the exit, through another session when it takes one."""
-    from multiprocessing.util import Finalize  # noqa: PLC0415  # importing the package costs less without it
-
-    if not _to_drain:
-        Finalize(None, _serve_children, exitpriority=_BEFORE_CHILDREN)
-        Finalize(None, _drain_rest, exitpriority=_AFTER_SESSIONS)
+    at_exit(_serve_children, _BEFORE_CHILDREN)
+    at_exit(_drain_rest, _AFTER_SESSIONS)
     _to_drain[folder] = last
 
 
@@ -94,26 +107,31 @@ def _for_each_folder(is_wanted: Callable[[Survey], int], act: Callable[[LastSess
 
 @contextmanager
 def ctrl_c_put_off() -> Iterator[None]:
-    """Lets Ctrl-C wait until the block has ended, or takes too long: half of what it does would leave things about."""
+    """Lets Ctrl-C wait until the block has ended, or takes too long: half of what it does would leave things about.
+
+    Also until a block has ended that raises: its error is the context of the KeyboardInterrupt then.
+    """
     handler = signal.getsignal(signal.SIGINT)
     if not callable(handler) or threading.current_thread() is not threading.main_thread():
         yield
         return
     deadline = time.monotonic() + _LONGEST_PUT_OFF_S
-    arrived: list[int] = []
+    waiting: list[int] = []
 
     def put_off(number: int, frame: FrameType | None) -> None:
-        arrived.append(number)
         if time.monotonic() > deadline:
+            waiting.clear()  # this one stands for those before it
             handler(number, frame)
+        else:
+            waiting.append(number)
 
     signal.signal(signal.SIGINT, put_off)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, handler)
-    if arrived:
-        signal.raise_signal(signal.SIGINT)
+        if waiting:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _is_owned(states: tuple[Path, ...]) -> bool:
@@ -130,6 +148,7 @@ def _forget_all() -> None:
     """The exit of a forked child is not its parent's."""
     _to_drain.clear()
     _serving.clear()
+    _hooks.clear()
 
 
 if sys.platform != "win32":

@@ -132,8 +132,9 @@ class LogQueue:
 
     def full(self) -> bool:
         """Tells whether a package of 64 bytes would have to wait for space in the buffer of this process."""
+        producer = self._producer
         try:
-            return self._producer is not None and not self._producer.ring.wait_for_space(BODY_PREFIX.size + 64, 0)
+            return producer is not None and not producer.ring.wait_for_space(BODY_PREFIX.size + 64, 0)
         except RingClosedError:  # the next put makes another one
             return False
 
@@ -141,7 +142,8 @@ class LogQueue:
     def producer(self) -> FolderProducer:
         """The ring of this process for the folder; made at the first need."""
         producer = self._producer
-        return self._open() if producer is None or producer.is_foreign else producer
+        # Two threads that connect and disconnect at once may leave a ring, and no way to it.
+        return self._open() if producer is None or producer.is_foreign or self._way is _NO_WAY else producer
 
     def put_entry(self, source: int, time_stamp: int, payload: bytes | memoryview) -> None:
         """Puts an entry of which all parts were checked, and which is no onset; waits for space."""
@@ -160,8 +162,14 @@ class LogQueue:
         self._put_slowly(_pack_prefix(source, 0, ONSET_TIME), payload, block=True, timeout=None)
 
     def hold(self, session: object) -> None:
-        """Keeps a session from ending while this queue can be used, in the process that owns it."""
+        """Keeps a session from ending while this queue can be used, in the process that owns it; None lets go of it.
+
+        And of the rings, which the end of a session has closed: they would stay in memory until the next put.
+        """
         self._session = session
+        if session is None:
+            self._watch = None
+            self._connect(None)
 
     def __repr__(self) -> str:
         return f"LogQueue({str(self._place.folder)!r}, storage={self._storage!r})"
@@ -189,9 +197,10 @@ class LogQueue:
     def _put_special(self, package: LogPackage, block: bool, timeout: float | None) -> None:
         data, time_stamp = package.serialized_data, package.time_stamp
         self._put_slowly(_pack_prefix(package.source_id, 0, time_stamp), data, block, timeout)
-        if is_onset(int(time_stamp), len(data)) and self._producer is not None:
+        producer = self._producer
+        if is_onset(int(time_stamp), len(data)) and producer is not None:
             (onset_us,) = ONSET_PAYLOAD.unpack(data.tobytes())
-            note_onset(self._producer, int(package.source_id), onset_us)
+            note_onset(producer, int(package.source_id), onset_us)
 
     def _put_chunk(self, chunk: list[tuple[bytes]]) -> None:
         """Empties a chunk and puts its records."""
@@ -216,16 +225,15 @@ class LogQueue:
         self._producer = producer
         # How a small payload goes, and what is small. One value, so that no thread meets the halves of two; before
         # there is a ring, nothing is small.
-        self._way: tuple[_Put, int] = (
-            (_put_nowhere, -1) if producer is None else (producer.ring.put, producer.spill_above)
-        )
+        self._way: tuple[_Put, int] = _NO_WAY if producer is None else (producer.ring.put, producer.spill_above)
 
     def _backlogs(self) -> list[tuple[int, int]]:
         """Returns packages and bytes waiting in each ring of the folder."""
+        watch = self._watch
         # A forked child has its own: another thread of the parent may have been inside the parent's.
-        if self._watch is None or self._watch.pid != os.getpid():
-            self._watch = RingWatch(self._place.states)
-        return [(ring.waiting, ring.backlog) for ring in self._watch.look()]
+        if watch is None or watch.pid != os.getpid():
+            watch = self._watch = RingWatch(self._place.states)
+        return [(ring.waiting, ring.backlog) for ring in watch.look()]
 
 
 def _put_patiently(producer: FolderProducer, parts: tuple[bytes | memoryview, ...], patience: Patience) -> int:
@@ -277,6 +285,9 @@ def _view_of(data: "_Payload") -> memoryview:
 
 def _put_nowhere(*_: "Buffer", timeout: float | None = None) -> int:
     raise RingClosedError(f"The ring is not open yet (timeout {timeout}).")
+
+
+_NO_WAY: "Final[tuple[_Put, int]]" = (_put_nowhere, -1)
 
 
 def _check_timeout(timeout: float, block: bool) -> None:
