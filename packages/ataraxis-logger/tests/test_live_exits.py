@@ -52,6 +52,21 @@ def test_a_queue_that_was_left_with_a_ring_and_no_way_to_it_finds_it(tmp_path):
     assert_numbered(logger.output_directory, {1: 10})
 
 
+def test_a_stopped_logger_lets_go_of_its_page_and_leaves_one_hook_of_each_kind(tmp_path):
+    logger = DataLogger(tmp_path)
+    registered, pages = set(), []
+    for number in range(3):
+        logger.start()
+        pages.append(weakref.ref(logger._session.page))
+        logger.input_queue.put(numbered(1, number))
+        logger.stop()
+        registered.add(len(util._finalizer_registry))
+    gc.collect()
+    assert [page() for page in pages] == [None] * 3
+    assert len(registered) == 1
+    assert_numbered(logger.output_directory, {1: 3})
+
+
 class Last:
     states = ()
 

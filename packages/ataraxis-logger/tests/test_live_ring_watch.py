@@ -14,7 +14,7 @@ from ataraxis_logger._live.places import ring_paths
 from ataraxis_logger._live.ring_watch import Goal, RingView, RingWatch
 from ataraxis_shm import RingConsumer, RingProducer
 from ataraxis_shm._registry import OpenFile
-from live_helpers import assert_nothing_left, assert_numbered, put_numbered
+from live_helpers import assert_nothing_left, assert_numbered, numbered, put_numbered
 
 pytestmark = pytest.mark.timeout(30)
 needs_limits = pytest.mark.skipif(sys.platform == "win32", reason="there is no limit of descriptors to lower")
@@ -102,6 +102,43 @@ def test_a_signal_handler_stops_the_logger_while_its_thread_looks(tmp_path, monk
     assert not logger.started
     assert_numbered(logger.output_directory, {1: 10})
     assert_nothing_left(logger.output_directory)
+
+
+def test_a_signal_handler_stops_and_starts_the_logger_while_its_thread_stops_it(tmp_path, monkeypatch):
+    """The thread ends the session that it began to end, and not the one that was started since, on the same page."""
+    logger = DataLogger(tmp_path)
+    state = logger._place.states[0]
+    logger.start()
+    put_numbered(logger.input_queue, 1, 10)
+    with RingProducer.create(state / "another process.ring", 64):  # keeps the page
+        interrupt_once(monkeypatch, ring_watch, "ring_paths", lambda: (logger.stop(), logger.start()))
+        logger.stop()
+        assert logger.started
+        logger.input_queue.put(numbered(1, 10))
+        logger.flush(timeout=20)
+    logger.stop()
+    assert_numbered(logger.output_directory, {1: 11})
+    assert_nothing_left(logger.output_directory)
+
+
+@needs_limits
+def test_flush_stores_what_it_could_not_see_at_first(tmp_path, monkeypatch):
+    logger = DataLogger(tmp_path)
+    logger.start()
+    put_numbered(logger.input_queue, 1, 500)
+    attach, refused = RingConsumer.attach, []
+
+    def refuse_first(path):
+        if not refused:
+            refused.append(path)
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return attach(path)
+
+    monkeypatch.setattr(RingConsumer, "attach", refuse_first)
+    logger.flush()
+    assert refused
+    assert_numbered(logger.output_directory, {1: 500})
+    logger.stop()
 
 
 @needs_limits

@@ -16,7 +16,7 @@ from ataraxis_logger._live.places import LogPlace, folder_identity, make_state_f
 from ataraxis_logger._live.pressure import PATIENCE_S, Trouble, revive
 from ataraxis_logger._live.producers import close_producer, current_producer
 from ataraxis_logger._live.reports import package_logger
-from ataraxis_logger._live.ring_watch import RingView, RingWatch
+from ataraxis_logger._live.ring_watch import Goal, RingView, RingWatch
 from ataraxis_logger._live.session_page import (
     IDLE,
     KEEPER_LOCK,
@@ -92,9 +92,9 @@ class OwnedSession:
 
         _finish_in_other_storage(place, settings)
         page, self.leftovers = _begin(self.folder, self.states, settings)
-        self._end = _SessionEnd(place, page, settings)
+        self._end = _SessionEnd(place, page)
         self._finalizer = Finalize(self, self._end.at_exit, exitpriority=SESSION_PRIORITY)
-        drain_at_exit(self.folder, self._end)
+        drain_at_exit(self.folder, _LastSession(place, settings))
 
     @property
     def page(self) -> SessionPage:
@@ -264,14 +264,26 @@ def _require_ring(producer: "FolderProducer | None") -> None:
         )
 
 
+class _LastSession:
+    """What it takes to open another session like one that has ended. Not its page, which would stay in memory."""
+
+    def __init__(self, place: LogPlace, settings: SessionSettings) -> None:
+        self.states = place.states
+        self._place = place
+        self._settings = settings
+
+    def reopen(self) -> OwnedSession:
+        """Opens another session like it."""
+        return OwnedSession(self._place, self._settings)
+
+
 class _SessionEnd:
     """What is needed to end a session, without a reference to what ends it when it is collected."""
 
-    def __init__(self, place: LogPlace, page: SessionPage, settings: SessionSettings) -> None:
+    def __init__(self, place: LogPlace, page: SessionPage) -> None:
         self.place = place
         self.folder, self.states, _ = place
         self.page = page
-        self.settings = settings
         self.watch = RingWatch(self.states)
         self.is_running = True
         self.pid = os.getpid()
@@ -284,16 +296,10 @@ class _SessionEnd:
     def flush(self, timeout: float | None) -> None:
         began = time.monotonic()
         deadline = None if timeout is None else began + timeout
-        wanted = {view.path: view.head for view in self.watch.look()}
-        trouble = Trouble()
-
-        def is_stored() -> bool:
-            views = {view.path: view.tail for view in self.watch.look()}
-            return all(views.get(path, head) >= head for path, head in wanted.items())
-
+        goal, trouble = Goal(self.watch.look), Trouble()
         while True:
             left = None if deadline is None else deadline - time.monotonic()
-            if wait_until(is_stored, _LOOK_S if left is None else max(0.0, min(left, _LOOK_S))):
+            if wait_until(goal.is_reached, _LOOK_S if left is None else max(0.0, min(left, _LOOK_S))):
                 _require_ring(current_producer(self.place))
                 return
             self._require_storing(trouble, time.monotonic() - began)
@@ -319,10 +325,6 @@ class _SessionEnd:
                 f"{', '.join(str(state) for state in self.states if state.is_dir())}: when the cause is gone, start a "
                 f"logger on the folder again, or call recover_logs({str(self.folder)!r})."
             ) from failure
-
-    def reopen(self) -> OwnedSession:
-        """Opens another session like this one."""
-        return OwnedSession(self.place, self.settings)
 
     def at_exit(self) -> None:
         """Ends the session at the exit of the interpreter. Producers that go on are left to the keeper."""

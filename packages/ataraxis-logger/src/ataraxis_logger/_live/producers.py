@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
+from ataraxis_logger._live.exits import at_exit
 from ataraxis_logger._live.places import RING_SUFFIX, LogPlace, in_state_folder, salt_of, where_space_is
 from ataraxis_logger._live.session_page import KEEPER_LOCK, SessionPage
 from ataraxis_logger._live.spill import SPILL_SHARE, SpillFolder
@@ -83,10 +84,7 @@ def producer_of(place: LogPlace, storage: str, buffer_size: int) -> FolderProduc
     with _lock:
         producer = _producers.get(place)
         if producer is None:
-            if not _producers:
-                from multiprocessing.util import Finalize  # noqa: PLC0415  # importing the package costs less without it
-
-                Finalize(None, close_all, exitpriority=_EXIT_PRIORITY)
+            at_exit(close_all, _EXIT_PRIORITY)
             producer = _producers[place] = FolderProducer(place, storage, buffer_size)
         return producer
 
