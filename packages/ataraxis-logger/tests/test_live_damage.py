@@ -46,7 +46,7 @@ def test_a_flush_does_not_wait_for_ever_for_a_buffer_that_is_damaged_under_the_w
     with monkeypatch.context() as impatient:
         impatient.setattr(owner, "PATIENCE_S", 0.2)
         impatient.setattr(owner, "_NOTICE_S", 0.2)
-        with pytest.raises(LoggerStateError, match="a damaged buffer cannot be stored: left a damaged buffer alone"):
+        with pytest.raises(LoggerStateError, match="a buffer cannot be read: left a damaged buffer alone"):
             logger.flush()
     ring._limit = 0  # the producer looks at the words again, as at the end of each lap
     with pytest.raises(LogFullError, match="somebody else has written to the memory") as caught:

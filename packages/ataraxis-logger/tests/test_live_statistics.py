@@ -73,7 +73,7 @@ def test_a_ring_that_another_writer_removes_is_counted_once(tmp_path, monkeypatc
     paths = ring_paths(states)
     monkeypatch.setattr(writer, "ring_paths", lambda states: paths)  # noqa: ARG005  # as they were a moment ago
     late = writer.Writer(states, page, 0)
-    late._attach(producer.path)
+    late._unclaimed.look(paths)
     with RingConsumer.attach(producer.path) as consumer:
         assert consumer.claim()
         consumer.advance(consumer.head)

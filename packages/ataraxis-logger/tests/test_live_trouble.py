@@ -68,12 +68,12 @@ def test_a_writer_that_lives_and_takes_its_time_is_none(session):
 
 
 def test_a_ring_that_was_left_alone_is_trouble_when_nothing_else_is_stored(session):
-    session.page.writer(0).set_aside = 1
+    session.page.writer(0).unreadable = 1
     for _ in range(2 * int(PATIENCE_S) * LOOKS_A_SECOND):
         seconds, cause, code = session.look(is_alive=True, progress=1)
         assert seconds == 0
     for _ in range(int(PATIENCE_S) * LOOKS_A_SECOND):
         seconds, cause, code = session.look(is_alive=True)
     assert round(seconds, 6) == PATIENCE_S
-    assert cause == "a damaged buffer cannot be stored: writer 0 failed: it always does"
+    assert cause == "a buffer cannot be read: writer 0 failed: it always does"
     assert code == errno.EIO

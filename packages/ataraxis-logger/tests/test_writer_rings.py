@@ -4,10 +4,13 @@ import errno
 import os
 import signal
 import struct
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from ataraxis_logger import DataLogger
 from ataraxis_logger._formats.journal_layout import BODY_PREFIX
 from ataraxis_logger._live import writer as writer_module
 from ataraxis_logger._live.entry_files import pending_names
@@ -18,7 +21,13 @@ from ataraxis_logger._live.session_page import STARTED, STOPPING, SessionPage
 from ataraxis_logger._live.writer import Writer
 from ataraxis_shm import RingConsumer, RingProducer, _ring_consumer
 from ataraxis_shm._ring_layout import HEAD, TAIL
+from ataraxis_shm.testing import Victim
 from live_helpers import STORAGES, HelpedNpyStore, numbers_of, read_log, wait_for
+
+if sys.platform != "win32":
+    import resource
+
+HEADER_CREATED, HEADER_PROCESS = 4, 5  # words of a ring's header
 
 
 class Rig:
@@ -177,7 +186,7 @@ def test_a_ring_whose_head_and_tail_cannot_be_right_is_left_alone_and_holds_up_n
         writer.turn()
     slot = rig.page.writer(0)
     assert slot.damaged == 1
-    assert slot.set_aside == 1
+    assert slot.unreadable == 1
     assert f"left a damaged buffer alone: The ring {damaged.path} is damaged" in rig.page.last_error
     assert damaged.path.read_bytes() == before
     # Those of the same process, too, which come after it.
@@ -200,3 +209,123 @@ def test_an_idle_writer_sleeps_although_a_ring_was_left_alone(rig, monkeypatch):
     writer._rest(writer_module._SHORTEST_PAUSE_S)
     assert sum(slept) >= writer_module._FOLDER_LOOK_S
     writer.close()
+
+
+FREE = 28
+"""Descriptors that a writer of these tests may open; it leaves some twenty of them to its store."""
+MANY = 40
+"""Rings that are too many for it."""
+
+
+def of_process(ring, process):
+    """Makes a ring one of another process."""
+    ring._words[HEADER_PROCESS] = process
+
+
+def drain_with_few_descriptors(tally, states, turns, cues=None):
+    """Runs a writer that may open few files, until there are no rings or it had so many turns with a look around."""
+    page = SessionPage.attach(states[0])
+    writer = Writer(states, page, 0)
+    used = {int(path.name) for path in Path("/proc/self/fd").iterdir()}
+    limit = [number for number in range(len(used) + FREE + 1) if number not in used][FREE]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    for _ in range(turns):
+        if cues is not None:
+            os.read(cues, 1)
+        writer._folder_look_at = writer._scan_at = writer._retire_at = 0.0
+        writer.turn()
+        tally.add()
+        if not ring_paths(states):
+            break
+    writer.close()
+
+
+few_descriptors = pytest.mark.skipif(sys.platform != "linux", reason="looks at its descriptors as Linux shows them")
+
+
+@few_descriptors
+@pytest.mark.parametrize("processes", ["of many processes", "of one process"])
+def test_more_rings_than_descriptors_are_stored_some_at_a_time(rig, processes):
+    """A process has many rings when it went on to put after stops that could not store; they come in their order."""
+    for number in range(MANY):
+        ring = RingProducer.create(rig.states[0] / f"{os.urandom(4).hex()}.ring", 1 << 12)
+        for part in range(2):
+            ring.put(BODY_PREFIX.pack(1, 0, 1), struct.pack("<I", 2 * number + part))
+        ring._words[HEADER_CREATED] = number  # some are made in the same microsecond
+        if processes == "of many processes":
+            of_process(ring, number)
+        ring.close()
+    with Victim(drain_with_few_descriptors, rig.states, 2 * MANY) as victim:
+        assert victim.join() == 0
+    assert not ring_paths(rig.states)
+    numbers = rig.numbers(1)
+    assert sorted(numbers) == list(range(2 * MANY))
+    if processes == "of one process":
+        assert numbers == sorted(numbers)
+    assert "some buffers have to wait, they cannot be opened now: [Errno 24]" in rig.page.last_error
+    assert rig.page.writer(0).unreadable == 0
+    assert rig.page.writer(0).retired_stored == 2 * MANY
+
+
+@few_descriptors
+def test_more_living_producers_than_descriptors_have_their_turns(rig):
+    """Their rings stay, so that the writer has to let go of some for others."""
+    cues, cue = os.pipe()
+    # It is forked first: the rings that this process has open would be open in it as well.
+    with Victim(drain_with_few_descriptors, rig.states, 24, cues, method="fork") as victim:
+        producers = [rig.ring(f"{number:x}", number, 1, close=False) for number in range(MANY)]
+        for number, producer in enumerate(producers):
+            of_process(producer, number)
+        os.write(cue, bytes(12))
+        victim.tally.wait_for(12)
+        for number, producer in enumerate(producers):
+            producer.put(BODY_PREFIX.pack(number, 0, 2), struct.pack("<I", 1))
+        os.write(cue, bytes(12))
+        assert victim.join() == 0
+    os.close(cues)
+    os.close(cue)
+    found = read_log(rig.log)
+    assert {source: numbers_of(found[source]) for source in found} == {number: [0, 1] for number in range(MANY)}
+    for producer in producers:
+        producer.close()
+
+
+def test_a_ring_that_cannot_be_opened_is_told_of_once_and_holds_up_no_other(rig, monkeypatch):
+    refused, other = rig.ring("a", 1, 5), rig.ring("b", 2, 5)
+    attach, code = RingConsumer.attach, errno.EACCES
+    reports = []
+
+    def refuse(path, *, strict=True):
+        if path == refused.path and code:
+            raise OSError(code, os.strerror(code), str(path))
+        return attach(path, strict=strict)
+
+    def look_around(writer):
+        for _ in range(3):
+            writer._folder_look_at = writer._scan_at = writer._retire_at = 0.0
+            writer.turn()
+
+    monkeypatch.setattr(RingConsumer, "attach", refuse)
+    writer = rig.writer()
+    monkeypatch.setattr(writer._unclaimed, "_report", reports.append)
+    for code in (errno.EACCES, errno.EIO, 0, errno.EIO):
+        look_around(writer)
+        assert rig.page.writer(0).unreadable == (code != 0 and refused.path.exists())
+    assert [text.rpartition("[")[2].partition("]")[0] for text in reports] == ["Errno 13", "Errno 5"]
+    assert str(refused.path) in reports[0]
+    assert rig.numbers(1) == rig.numbers(2) == list(range(5))
+    assert not other.path.exists()
+    writer.close()
+
+
+@few_descriptors
+def test_a_writer_takes_as_many_descriptors_as_the_system_grants(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = before[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1000, most))
+    try:
+        with DataLogger(tmp_path) as logger:
+            (process,) = logger.processes
+            wait_for(lambda: resource.prlimit(process.pid, resource.RLIMIT_NOFILE) == (most, most))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

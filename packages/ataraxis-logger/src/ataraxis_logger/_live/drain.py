@@ -50,7 +50,7 @@ class Drain:
         self._retry_after = _SHORTEST_RETRY_S
         self.is_busy = False
         self.set_aside: set[ClaimedRing] = set()
-        slot.set_aside = 0
+        slot.unreadable = 0
 
     def add(self, ring: "ClaimedRing") -> None:
         """Takes up a ring: what an earlier writer left of it is cleared away first."""
@@ -162,7 +162,7 @@ class Drain:
         """Leaves a ring alone in which there is no way on: the others must not wait for it."""
         self.set_aside.add(ring)
         self._slot.damaged += 1
-        self._slot.set_aside += 1
+        self._slot.unreadable += 1
         self._page.report_error(f"left a damaged buffer alone: {reason}")
 
     def _refuse(self, error: OSError) -> None:

@@ -47,8 +47,8 @@ class Trouble:
         if refused:
             since, code = min(refused)
             return (now - since) / _NANOSECONDS, f"the disk refuses to store: {page.last_error}", code
-        if any(slot.set_aside for slot in slots):
-            cause = f"a damaged buffer cannot be stored: {page.last_error}"
+        if any(slot.unreadable for slot in slots):
+            cause = f"a buffer cannot be read: {page.last_error}"
             return (now - self._still_since) / _NANOSECONDS, cause, errno.EIO
         return None
 

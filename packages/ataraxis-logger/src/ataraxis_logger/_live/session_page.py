@@ -91,7 +91,7 @@ class WriterSlot:
         progress: Grows while packages are stored; it may leave some out.
         retirements: Odd while the counts of a ring move from its file to `retired_accepted` and `retired_stored`; a
             look that finds it odd, or another number afterwards, saw that ring twice or not at all.
-        set_aside: How many of its rings it can neither store nor skip, because their heads and tails are damaged.
+        unreadable: How many rings it can neither store nor skip: damaged ones, and those that cannot be opened now.
     """
 
     __slots__ = ("words",)
@@ -105,7 +105,7 @@ class WriterSlot:
     damaged = _Word(6)
     progress = _Word(7)
     retirements = _Word(8)
-    set_aside = _Word(9)
+    unreadable = _Word(9)
 
     def __init__(self, words: memoryview) -> None:
         self.words = words

@@ -5,16 +5,19 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ataraxis_logger._live.claimed_ring import ClaimedRing
 from ataraxis_logger._live.drain import Drain
 from ataraxis_logger._live.launch import start_keeper
 from ataraxis_logger._live.places import ring_paths
 from ataraxis_logger._live.session_page import KEEPER_LOCK, STARTED, WRITER_LOCKS, SessionPage
-from ataraxis_shm._errors import RingFormatError
-from ataraxis_shm._ring_consumer import RingConsumer
+from ataraxis_logger._live.unclaimed import UnclaimedRings
+
+if TYPE_CHECKING:
+    from ataraxis_shm._ring_consumer import RingConsumer
 
 # How often an idle writer looks for more than new packages. Each look costs some system calls, and idle is what a rig
 # is most of the time.
@@ -24,6 +27,7 @@ _OTHERS_LOOK_S: Final = 0.2
 _SHORTEST_PAUSE_S: Final = 0.0002
 _TURNS_A_LOOK: Final = 16
 _CRASH_STATUS: Final = 70
+_DESCRIPTORS: Final = 16  # twice what a store and the start of a keeper take, beside one for each thread
 _CLOCK_TICK_NS: Final = 100_000_000  # coarser than the time stamps of any file system worth the name
 
 
@@ -41,10 +45,11 @@ class Writer:
         self._page = page
         self._slot = page.writer(number)
         self._keeper = page.keeper_pid
-        self._others: dict[Path, RingConsumer] = {}
         self._rings: dict[Path, ClaimedRing] = {}
         # More processes than processors only take turns.
-        self._drain = Drain(page, self._slot, min(page.thread_count, os.cpu_count() or 1))
+        processes = min(page.thread_count, os.cpu_count() or 1)
+        self._unclaimed = UnclaimedRings(2 * processes + _DESCRIPTORS, page.report_error)
+        self._drain = Drain(page, self._slot, processes)
         self._folders_seen: tuple[int, ...] = ()
         self._folder_look_at = 0.0
         self._scan_at = 0.0
@@ -107,8 +112,9 @@ class Writer:
         """Ends the store and lets go of the rings."""
         self._retire_exhausted()
         self._drain.close()
-        for consumer in (*self._others.values(), *(ring.consumer for ring in self._rings.values())):
-            consumer.close()
+        self._unclaimed.close()
+        for ring in self._rings.values():
+            ring.consumer.close()
 
     def _has_keeper(self) -> bool:
         now = time.monotonic()
@@ -128,44 +134,43 @@ class Writer:
             self._claim_rings()
 
     def _claim_rings(self) -> None:
+        if self._unclaimed.is_short:
+            self._let_go_of_empty()
         paths = ring_paths(self._states)
-        for path in self._others.keys() - set(paths):
-            self._others.pop(path).close()
         living = sum(slot.pid > 0 for slot in self._page.writers())
         share = -(-len(paths) // max(1, living))
         for consumer in self._claimable(paths):
             if len(self._rings) < share and consumer.claim():
-                self._take(consumer.path, self._others.pop(consumer.path))
+                self._take(self._unclaimed.take(consumer.path))
                 if not consumer.path.exists():
                     # Another writer has just removed it, and counted what came through it.
                     self._drain.forget(self._rings[consumer.path])
                     self._let_go(consumer.path)
         self._slot.rings = len(self._rings)
+        self._slot.unreadable = len(self._drain.set_aside) + self._unclaimed.unopened
 
-    def _claimable(self, paths: list[Path]) -> list[RingConsumer]:
+    def _claimable(self, paths: list[Path]) -> "list[RingConsumer]":
         """Returns the rings that this writer has not claimed, but of each process only the oldest until it is empty.
 
         A process has a second ring when it went on to put after `stop`, which may have left something in the first.
         """
-        unclaimed = [consumer for path in paths if path not in self._rings and (consumer := self._attach(path))]
+        unclaimed = self._unclaimed.look(path for path in paths if path not in self._rings)
         oldest: dict[int, int] = {}
         for ring in (*unclaimed, *(claimed.consumer for claimed in self._rings.values())):
             if ring.backlog and ring.consistent:
                 oldest[ring.process] = min(ring.created, oldest.get(ring.process, ring.created))
         return [ring for ring in unclaimed if ring.created <= oldest.get(ring.process, ring.created)]
 
-    def _attach(self, path: Path) -> RingConsumer | None:
-        if path not in self._others:
-            try:
-                # Also one with damage: the writer that claims it reports that, once.
-                self._others[path] = RingConsumer.attach(path, strict=False)
-            except (FileNotFoundError, RingFormatError):
-                return None
-        return self._others[path]
-
-    def _take(self, path: Path, consumer: RingConsumer) -> None:
-        ring = self._rings[path] = ClaimedRing(consumer, self._states)
+    def _take(self, consumer: "RingConsumer") -> None:
+        ring = self._rings[consumer.path] = ClaimedRing(consumer, self._states)
         self._drain.add(ring)
+
+    def _let_go_of_empty(self) -> None:
+        """Gives up the claims to empty rings: others wait for their descriptors."""
+        self._retire_exhausted()
+        for path, ring in list(self._rings.items()):
+            if not ring.consumer.backlog and self._drain.release(ring):
+                self._let_go(path)
 
     def _retire_exhausted(self) -> None:
         """Removes the rings that are empty and stay so, and keeps their counts."""
@@ -204,6 +209,7 @@ def main(arguments: Sequence[str]) -> None:
         return
     slot = page.writer(number)
     slot.pid = os.getpid()
+    _raise_limit()
     try:
         Writer(states, page, number).run()
     except Exception as error:  # noqa: BLE001  # whatever it was
@@ -212,6 +218,22 @@ def main(arguments: Sequence[str]) -> None:
         sys.exit(_CRASH_STATUS)
     finally:
         slot.pid = 0
+
+
+if sys.platform == "win32":  # pragma: no cover (written and type-checked for, not yet run)
+
+    def _raise_limit() -> None:
+        """There is no limit to raise."""
+
+else:
+
+    def _raise_limit() -> None:
+        """Takes as many descriptors as the system grants: each ring needs one, and there may be many producers."""
+        import resource  # noqa: PLC0415  # absent on Windows
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with suppress(OSError, ValueError):  # macOS grants less than it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _last_line(error: BaseException) -> str:
