@@ -42,7 +42,7 @@ class DataLogger:
         output_directory: Where the log folder is made.
         instance_name: Names the log folder; may hold slashes for folders in between, and no `..`.
         process_count: Writers, at least 1, at most 128.
-        thread_count: Threads with which a writer of the `npy` storage makes files, at most one per core.
+        thread_count: Processes that make files for a writer of the `npy` storage while many wait, at most one per core.
         sleep_timer: The longest sleep of an idle writer, in microseconds; it never sleeps for more than 50 ms.
         exist_ok: Kept for programs written for 3.x; changes nothing.
         storage: `"npy"` for a file per package; `"journal"` for large files of many, for high rates.

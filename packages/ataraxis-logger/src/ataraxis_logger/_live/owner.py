@@ -47,7 +47,7 @@ class SessionSettings:
     Attributes:
         storage: One of `STORAGES`.
         process_count: Writers.
-        thread_count: Threads with which a writer of the npy storage makes files.
+        thread_count: Processes that make files for a writer of the npy storage.
         sleep_us: The longest sleep of an idle writer, microseconds.
         sync_us: Microseconds between syncs of a journal, 0 for never.
     """

@@ -27,7 +27,7 @@ _OTHERS_LOOK_S: Final = 0.2
 _SHORTEST_PAUSE_S: Final = 0.0002
 _TURNS_A_LOOK: Final = 16
 _CRASH_STATUS: Final = 70
-_DESCRIPTORS: Final = 16  # twice what a store and the start of a keeper take, beside one for each thread
+_DESCRIPTORS: Final = 16  # twice what a store and the start of a keeper take, beside two for each helper
 _CLOCK_TICK_NS: Final = 100_000_000  # coarser than the time stamps of any file system worth the name
 
 
