@@ -28,7 +28,8 @@ def test_a_buffer_that_was_damaged_before_the_start_is_told_of_and_the_others_ar
     assert_numbered(logger.output_directory, {2: 50})
     report = recover_logs(logger.output_directory)
     assert (report.recovered, report.discarded) == (0, 1)
-    assert f"a buffer cannot be read, and was left: Unable to open the ring {ring.path}" in report.problems[0]
+    assert report.problems[0].startswith("a buffer cannot be read, and was left: ")
+    assert str(ring.path) in report.problems[0]
     ring._words[word] = intact
     assert recover_logs(logger.output_directory).recovered == 3
     assert_numbered(logger.output_directory, {1: 3, 2: 50})

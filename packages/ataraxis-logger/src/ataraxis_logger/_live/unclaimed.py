@@ -43,7 +43,8 @@ class UnclaimedRings:
         wanted = set(paths)
         for path in self._rings.keys() - wanted:
             self._rings.pop(path).close()
-        error = None if self.is_short else self._open(wanted - self._rings.keys())
+        new = wanted - self._rings.keys()
+        error = self._open(new) if new and not self.is_short else None
         if self.is_short or _is_shortage(error):
             self.close()
             error = self._open(_by_urgency(wanted))
@@ -65,20 +66,25 @@ class UnclaimedRings:
         """Opens rings for as long as there are descriptors; returns the last refusal."""
         refused = None
         try:
-            with _set_apart(self._spare if paths else 0):
+            with _set_apart(self._spare):
                 for path in paths:
-                    try:
-                        # Also one with damage: the writer that claims it reports that, once.
-                        self._rings[path] = RingConsumer.attach(path, strict=False)
-                    except (FileNotFoundError, RingFormatError):
-                        continue
-                    except OSError as error:
-                        refused = error
-                        if _is_shortage(error):
-                            break
+                    refused = self._attach(path) or refused
+                    if _is_shortage(refused):
+                        break
         except OSError as error:
             refused = error
         return refused
+
+    def _attach(self, path: Path) -> OSError | None:
+        """Opens a ring; returns why it cannot be opened now. One that was removed, or is none, is passed over."""
+        try:
+            # Also one with damage: the writer that claims it reports that, once.
+            self._rings[path] = RingConsumer.attach(path, strict=False)
+        except (FileNotFoundError, RingFormatError):
+            return None
+        except OSError as error:
+            return error
+        return None
 
     def _tell(self, error: OSError | None) -> None:
         reason = 0 if error is None else error.errno or errno.EIO
