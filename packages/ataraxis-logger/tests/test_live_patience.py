@@ -67,6 +67,35 @@ def test_a_put_that_waits_is_not_overtaken_by_smaller_ones(logger, monkeypatch):
     assert_numbered(logger.output_directory, {2: 1, 3: 1})
 
 
+def test_a_put_that_waits_keeps_its_place_while_it_looks_whether_that_makes_sense(logger, monkeypatch):
+    queue = logger.input_queue
+    count, refused = fill(queue, 1), []
+    ring = queue.producer.ring
+    with RingConsumer.attach(ring.path) as consumer:
+
+        def look(*_):
+            """Between two slices there is space for a small one."""
+            if not refused:
+                monkeypatch.setattr(Pressure, "_look", lambda *_: None)
+                assert consumer.claim()
+                consumer.advance(list(consumer.peek(10).positions)[-1])
+                with in_thread(put_small):
+                    pass
+                consumer.advance(consumer.head)
+
+        def put_small():
+            with pytest.raises(LogFullError) as caught:
+                queue.put_nowait(numbered(1, count, 200))
+            refused.append(caught)
+
+        monkeypatch.setattr(Pressure, "_look", look)
+        queue.put(numbered(2, 0, BUFFER // 8))
+    assert len(refused) == 1
+    logger.start()
+    logger.stop()
+    assert_numbered(logger.output_directory, {2: 1})
+
+
 def test_a_put_that_waits_looks_between_the_slices_whether_that_makes_sense(logger, monkeypatch):
     fill(logger.input_queue, 1)
     looks = []

@@ -262,6 +262,30 @@ class RingProducer(RingEnd):
         size = self._size_of(length)
         return wait_until(lambda: self._find_place(size) is not None, timeout)
 
+    def in_turn(self, action: "Callable[[], _T]") -> "_T":
+        """Call an action, and keep this thread's place among those that wait for space for all its calls of `put`.
+
+        A `put` that ends without space gives its place up. Who waits in pieces, to look after something else in
+        between, would then be overtaken each time, and never get what a long record needs. Other threads that put wait
+        meanwhile, so begin when a first `put` has found no space.
+
+        Args:
+            action: Puts until it succeeds or gives up.
+
+        Returns:
+            What the action returns.
+        """
+        thread = get_ident()
+        # The turn is the thread's, not the call's: what a signal handler puts meanwhile must not wait for us.
+        joins = thread not in self._waiting
+        try:
+            if joins:
+                self._waiting.append(thread)
+            return action()
+        finally:
+            if joins and thread in self._waiting:
+                self._waiting.remove(thread)
+
     def wait_empty(self, timeout: float | None = None) -> bool:
         """Wait until the consumer has taken everything that was put.
 
@@ -345,17 +369,11 @@ class RingProducer(RingEnd):
 
         def stored() -> bool:
             nonlocal position
-            # The turn is the thread's, not the call's: what a signal handler puts meanwhile must not wait for us.
             if self._waiting[0] == thread:
                 position = attempt()
             return position is not None
 
-        try:
-            self._waiting.append(thread)
-            wait_until(stored, timeout)
-        finally:
-            if thread in self._waiting:
-                self._waiting.remove(thread)
+        self.in_turn(partial(wait_until, stored, timeout))
         return position
 
     def _put_if_space(self, body: bytes, size: int) -> int | None:

@@ -240,12 +240,13 @@ def _put_patiently(producer: FolderProducer, parts: tuple[bytes | memoryview, ..
     positions: list[int] = []
 
     def is_put(seconds: float) -> bool:
-        # In the ring's own turn: who only looks for space is overtaken for ever by a thread with small records.
         with suppress(RingFullError):
             positions.append(producer.ring.put(*parts, timeout=seconds))
         return bool(positions)
 
-    patience.wait(producer, is_put)
+    if not is_put(0):
+        # Who only looks for space is overtaken for ever by a thread with small records.
+        producer.ring.in_turn(lambda: patience.wait(producer, is_put))
     return positions[0]
 
 
