@@ -8,7 +8,7 @@ from ataraxis_logger import DataLogger, LogFullError, LoggerStateError, recover_
 from ataraxis_logger._live import owner
 from ataraxis_logger._live.producers import close_producer
 from ataraxis_shm._ring_layout import HEAD, TAIL
-from live_helpers import assert_nothing_left, assert_numbered, numbered, put_numbered, wait_for
+from live_helpers import STORAGES, assert_nothing_left, assert_numbered, numbered, put_numbered, wait_for
 
 
 @pytest.mark.parametrize("word", [HEAD, TAIL], ids=["head", "tail"])
@@ -19,12 +19,15 @@ def test_a_buffer_that_was_damaged_before_the_start_is_told_of_and_the_others_ar
     intact = ring._words[word]
     ring._words[word] = 1 << 40
     close_producer(logger.input_queue.producer.place)
-    with logger:
-        assert "1 buffers cannot be read" in caplog.text
-        put_numbered(logger.input_queue, 2, 50)
-        logger.flush()
-        wait_for(lambda: logger.statistics.damaged == 1)
-        assert f"left a damaged buffer alone: The ring {ring.path}" in logger.statistics.last_error
+    logger.start()
+    assert "1 buffers cannot be read" in caplog.text
+    put_numbered(logger.input_queue, 2, 50)
+    logger.flush()
+    wait_for(lambda: logger.statistics.damaged == 1)
+    assert f"left a damaged buffer alone: The ring {ring.path}" in logger.statistics.last_error
+    with pytest.raises(LoggerStateError, match=f"1 buffers are damaged .*{ring.path}"):
+        logger.stop()
+    assert not logger.started
     assert_numbered(logger.output_directory, {2: 50})
     report = recover_logs(logger.output_directory)
     assert (report.recovered, report.discarded) == (0, 1)
@@ -60,4 +63,26 @@ def test_a_flush_does_not_wait_for_ever_for_a_buffer_that_is_damaged_under_the_w
         process.kill()  # its successor looks at the ring anew
     logger.stop()
     assert_numbered(logger.output_directory, {1: 4})
+    assert_nothing_left(logger.output_directory)
+
+
+@pytest.mark.parametrize("storage", STORAGES)
+def test_a_stop_is_no_success_when_a_buffer_was_damaged_under_the_writer(tmp_path, storage):
+    """The tail is beyond the head, as if everything were stored."""
+    logger = DataLogger(tmp_path, storage=storage)
+    logger.start()
+    put_numbered(logger.input_queue, 1, 3)
+    logger.flush()
+    ring = logger.input_queue.producer.ring
+    tail = ring.tail
+    ring._words[TAIL] = tail + 640
+    with pytest.raises(LoggerStateError, match="1 buffers are damaged"):
+        logger.stop()
+    put_numbered(logger.input_queue, 2, 5)  # waits in another buffer
+    close_producer(logger.input_queue.producer.place)
+    report = recover_logs(logger.output_directory)
+    assert (report.recovered, report.discarded) == (5, 1)
+    ring._words[TAIL] = tail
+    recover_logs(logger.output_directory)
+    assert_numbered(logger.output_directory, {1: 3, 2: 5})
     assert_nothing_left(logger.output_directory)

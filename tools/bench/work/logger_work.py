@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _HEADER_BYTES: Final = 128 + 9  # what an npy file of one entry holds besides its payload
-_FILES: Final = 2_000 if QUICK else 5_000
+_FILES: Final = 2_000 if QUICK else 10_000
 _RECORDS: Final = 100_000 if QUICK else 400_000
 _BUFFER: Final = 64 << 20
 _PUTS: Final = 5_000

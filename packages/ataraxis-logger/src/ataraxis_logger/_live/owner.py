@@ -27,7 +27,7 @@ from ataraxis_logger._live.session_page import (
     STORAGES,
     SessionPage,
 )
-from ataraxis_logger._live.tidy import survey, tidy
+from ataraxis_logger._live.tidy import Survey, survey, tidy
 from ataraxis_shm._ring_layout import wait_until
 
 if TYPE_CHECKING:
@@ -264,6 +264,15 @@ def _require_ring(producer: "FolderProducer | None") -> None:
         )
 
 
+def _require_intact(left: Survey) -> None:
+    """Raises when there are packages that no writer can read, because somebody else has written to their buffers."""
+    if left.damaged:
+        raise LoggerStateError(
+            f"{left.damaged} buffers are damaged and what is in them was not stored: {'; '.join(left.unreadable[:3])}. "
+            "Somebody else has written to their memory. Remove the files to give it up; everything else is stored."
+        )
+
+
 class _LastSession:
     """What it takes to open another session like one that has ended. Not its page, which would stay in memory."""
 
@@ -318,7 +327,9 @@ class _SessionEnd:
         self._finish()
         _require_ring(producer)
         left = survey(self.states)
-        if failure is not None and left.waiting:
+        if failure is None:
+            _require_intact(left)
+        if failure is not None and (left.waiting or left.damaged):
             leave_at_exit(self.folder)
             raise LoggerStateError(
                 f"{failure} The logger was stopped. {left.packages} packages in {left.waiting} buffers wait in "
@@ -334,9 +345,11 @@ class _SessionEnd:
             close_producer(self.place)
             if self.page.state == STARTED:  # else it is collected after a stop that was interrupted
                 self.flush(None)
-                if survey(self.states).producers:
+                left = survey(self.states)
+                if left.producers:
                     self._let_go()
                     return
+                _require_intact(left)
         except (LoggerStateError, OSError) as error:
             leave_at_exit(self.folder)
             report_at_exit(error)

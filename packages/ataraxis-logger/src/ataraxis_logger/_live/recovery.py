@@ -114,7 +114,11 @@ def _store_what_waits(folder: Path, states: tuple[Path, ...], found: Survey) -> 
         _storage_of(folder, states), process_count=1, thread_count=5, sleep_us=_SLEEP_US, sync_us=0
     )
     session = OwnedSession(place_of(folder), settings)
-    session.stop()
+    try:
+        session.stop()
+    except LoggerStateError:
+        if survey(states).waiting:
+            raise  # else it is about buffers that are damaged, which are reported with all that is lost
     return found.packages + session.leftovers.recovered, session.leftovers.torn
 
 

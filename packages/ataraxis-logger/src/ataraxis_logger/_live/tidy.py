@@ -22,6 +22,7 @@ class Survey(NamedTuple):
         packages: How many packages that is.
         unfinished: Rings of which a batch was begun to be stored, by a writer that may be at work or dead.
         unreadable: For each file that is no ring this version can read, which and why.
+        damaged: How many of these are rings of this version, but with heads and tails that cannot be right.
     """
 
     producers: int = 0
@@ -29,15 +30,20 @@ class Survey(NamedTuple):
     packages: int = 0
     unfinished: int = 0
     unreadable: tuple[str, ...] = ()
+    damaged: int = 0
 
 
 def survey(states: tuple[Path, ...]) -> Survey:
     """Counts the rings of a log folder."""
-    producers = waiting = packages = unfinished = 0
+    producers = waiting = packages = unfinished = damaged = 0
     unreadable: list[str] = []
     for path in ring_paths(states):
         try:
-            with suppress(FileNotFoundError), RingConsumer.attach(path) as ring:
+            with suppress(FileNotFoundError), RingConsumer.attach(path, strict=False) as ring:
+                if not ring.consistent:
+                    damaged += 1
+                    unreadable.append(f"the head and the tail of the ring {path} cannot both be right")
+                    continue
                 # In this order: what a producer puts last is still counted after it is gone.
                 producers += ring.producer_alive
                 waiting += ring.backlog > 0
@@ -45,7 +51,7 @@ def survey(states: tuple[Path, ...]) -> Survey:
                 unfinished += is_unfinished(ring)
         except RingFormatError as error:
             unreadable.append(str(error))
-    return Survey(producers, waiting, packages, unfinished, tuple(unreadable))
+    return Survey(producers, waiting, packages, unfinished, tuple(unreadable), damaged)
 
 
 def remove_exhausted(states: tuple[Path, ...]) -> None:
