@@ -185,7 +185,7 @@ def test_a_write_is_whole_unless_a_warning_says_otherwise():
     moments = random.Random(seed)
     shared = SharedMemoryArray.create_array(unique_name("whole"), np.zeros((1 << 20) + 1, dtype=np.int64))
     torn = 0
-    for _ in range(12):
+    for _ in range(8):
         process = start_python(WRITE_FOR_EVER, shared.name)
         assert process.stdout.readline() == "ready\n"
         time.sleep(moments.uniform(0.0, 0.05))
