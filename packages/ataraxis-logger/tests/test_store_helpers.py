@@ -13,6 +13,7 @@ import pytest
 from ataraxis_logger._live.claimed_ring import ClaimedRing
 from ataraxis_logger._live.crew import DISCARD, HOLD, LET_GO, STORE, is_held_by_helpers
 from ataraxis_logger._live.helper import Helper
+from ataraxis_logger._live.npy_store import NpyStore
 from ataraxis_logger._live.places import folder_identity
 from ataraxis_logger._live.session_page import SessionPage
 from ataraxis_shm import RingConsumer, RingProducer
@@ -225,3 +226,24 @@ def test_two_helpers_of_one_number_never_hold_a_ring_at_once(rig):
     assert pickle.load(replies) is None
     assert isinstance(pickle.load(replies), BlockingIOError)
     session.close()
+
+
+@pytest.mark.parametrize(("counts", "expected"), [((10, 10, 200), [0, 0, 1]), ((200, 200), [0, 1])])
+def test_helpers_are_started_when_many_entries_wait_and_the_disk_has_taken_some(rig, counts, expected):
+    """A disk that refuses for days must not cost a process for every attempt."""
+    session = rig.session()
+    store = NpyStore(rig.log, session.page, processes=2)
+    store.claim(session.ring)
+    started = []
+    for count in counts:
+        rig.put(count)
+        batch = session.ring.take(1000)
+        store.append(session.ring, batch)
+        started.append(len(store._crew._helpers or ()))
+        store.commit()
+        session.ring.advance(batch)
+        store.settle(session.ring, batch)
+    store.close()
+    session.close()
+    assert started == expected
+    assert rig.numbers() == list(range(sum(counts)))

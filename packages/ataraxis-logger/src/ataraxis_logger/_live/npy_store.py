@@ -57,6 +57,7 @@ class NpyStore:
     def __init__(self, folder: Path, page: SessionPage, processes: int = 1) -> None:
         self._page = page
         self._left: dict[int, dict[int, bool]] = {}
+        self._has_stored = False
         self._files = EntryFiles(folder, page.folder_identity, self._naming)
         self._crew = Crew(folder, page, processes - 1 if self._files.has_links else 0)
 
@@ -92,6 +93,7 @@ class NpyStore:
     def commit(self) -> None:
         """Returns when everything appended has its name; see `Store.commit`."""
         self._crew.wait()
+        self._has_stored = True
 
     def settle(self, ring: "ClaimedRing", batch: "Batch") -> None:
         """Begins to remove the pending names of a batch; see `Store.settle`."""
@@ -151,9 +153,14 @@ class NpyStore:
             files.name(pending, body)
 
     def _helpers(self, ring: "ClaimedRing", batch: "Batch") -> "list[HelperProcess]":
-        """Returns the helpers that are there, if the batch is worth it."""
+        """Returns the helpers that are there, if the batch is worth it.
+
+        The first batch is stored without them: a disk that refuses costs no processes, and helpers that cannot work
+        only slow their writer down, which opens another store each time.
+        """
         records, size = len(batch), batch.end - batch.positions[0]
-        return self._crew.ready(ring.path) if records >= _FEWEST_SHARED and size <= records * _LARGEST_SHARED else []
+        is_worth_it = self._has_stored and records >= _FEWEST_SHARED and size <= records * _LARGEST_SHARED
+        return self._crew.ready(ring.path) if is_worth_it else []
 
     @contextmanager
     def _naming(self) -> Iterator[None]:
