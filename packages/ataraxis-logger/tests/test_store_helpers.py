@@ -10,12 +10,15 @@ import sys
 
 import pytest
 
-from ataraxis_logger._live.claimed_ring import ClaimedRing
-from ataraxis_logger._live.crew import DISCARD, HOLD, LET_GO, STORE, is_held_by_helpers
+from ataraxis_logger._live import crew
+from ataraxis_logger._live.claimed_ring import ClaimedRing, is_held_by_helpers
+from ataraxis_logger._live.crew import DISCARD, HOLD, LET_GO, STORE
+from ataraxis_logger._live.entry_files import pending_names
 from ataraxis_logger._live.helper import Helper
 from ataraxis_logger._live.npy_store import NpyStore
 from ataraxis_logger._live.places import folder_identity
 from ataraxis_logger._live.session_page import SessionPage
+from ataraxis_logger._live.tidy import remove_exhausted
 from ataraxis_shm import RingConsumer, RingProducer
 from live_helpers import HelpedNpyStore, numbered, numbers_of, read_log, wait_for
 
@@ -247,3 +250,66 @@ def test_helpers_are_started_when_many_entries_wait_and_the_disk_has_taken_some(
     session.close()
     assert started == expected
     assert rig.numbers() == list(range(sum(counts)))
+
+
+def test_what_a_helper_refused_before_is_not_taken_for_its_answer_about_a_ring(rig):
+    session = rig.session()
+    helper = session.store._helpers(session.ring)[0]
+    helper.discard([None])  # what no folder can remove
+    other = RingProducer.create(rig.state / "b.ring", 1 << 12)
+    with pytest.raises(OSError, match="a helper of the writer failed: TypeError"):
+        helper.holds(other.path)
+    assert helper.holds(other.path)
+    other.close()
+    session.close()
+
+
+@pytest.mark.parametrize("refusal", [errno.EMFILE, errno.ENOLCK, errno.ENOENT])
+def test_a_ring_that_a_helper_cannot_hold_is_stored_without_it(rig, monkeypatch, refusal):
+    session = rig.session()
+    helper = session.store._helpers(session.ring)[0]
+    answers = [None, OSError(refusal, os.strerror(refusal))]
+    with monkeypatch.context() as answered:
+        answered.setattr(crew.HelperProcess, "wait", lambda _helper: answers.pop(0))
+        answered.setattr(crew.HelperProcess, "_ask", lambda _helper, *_request: None)
+        assert not helper.holds(rig.state / "b.ring")
+    session.close()
+
+
+def test_helpers_are_asked_through_descriptors_of_any_number():
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 1600:
+        pytest.skip("the system grants too few descriptors")
+    receive, send = os.pipe()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1600), hard))
+    try:
+        os.dup2(receive, 1500)
+        with os.fdopen(1500, "rb") as channel:
+            assert not crew._is_readable(channel)
+            os.write(send, b"1")
+            assert crew._is_readable(channel)
+    finally:
+        os.close(receive)
+        os.close(send)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_ring_goes_after_the_pending_names_that_a_killed_writer_left(rig):
+    """An entry that was archived since has a single link, as one that was not stored: it would come back."""
+    session = rig.session()
+    rig.put(30)
+    batch = session.append()
+    session.store.commit()
+    session.ring.advance(batch)
+    session.consumer.close()  # killed before it has settled the batch
+    rig.producer.close()
+    remove_exhausted((rig.state,), rig.log)
+    assert rig.producer.path.exists()  # its helpers might still be storing
+    session.store.close()
+    assert len(pending_names(rig.log)) == 30
+    remove_exhausted((rig.state,), rig.log)
+    assert not rig.producer.path.exists()
+    assert [path.name for path in rig.log.glob(".*")] == []
+    session.page.close()
+    assert rig.numbers() == list(range(30))

@@ -6,16 +6,21 @@ position is the ring's tail is right. The other one is of the batch that is bein
 next writer which batch that was: it gets the very same one, and finishes it.
 """
 
-from typing import TYPE_CHECKING, Final, Protocol
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Protocol
 
 from ataraxis_logger._live.spill import REFERENCE_BODY, Reference, SpillFiles
+from ataraxis_shm._registry import open_file
 from ataraxis_shm._ring_batch import Batch
 from ataraxis_shm._ring_consumer import RingConsumer
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 MAX_BYTES: Final = 4 << 20
+
+HELPER_LOCKS: Final = 16
+"""The first of the lock bytes of a ring's file that say which helpers of its writer store from it."""
+MAX_HELPERS: Final = 7
+"""More would wait for one another: the system makes one name in a folder at a time."""
 
 _SLOTS: Final = ((0, 1), (2, 3))  # position and count, twice
 
@@ -27,6 +32,13 @@ def stored_count(ring: RingConsumer) -> int:
         stored = next((ring.scratch[count] for position, count in _SLOTS if ring.scratch[position] == tail), 0)
         if ring.tail == tail:  # else both counts may have been replaced meanwhile
             return stored
+
+
+def is_held_by_helpers(ring: Path) -> bool:
+    """Tells whether helpers, of whatever writer, may be storing from a ring."""
+    with suppress(FileNotFoundError), open_file(ring) as file:
+        return any(file.byte_is_locked(HELPER_LOCKS + number) for number in range(MAX_HELPERS))
+    return False
 
 
 def is_unfinished(ring: RingConsumer) -> bool:

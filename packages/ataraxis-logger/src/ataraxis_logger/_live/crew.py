@@ -14,28 +14,16 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING
 
+from ataraxis_logger._live.claimed_ring import MAX_HELPERS
 from ataraxis_logger._live.launch import HELPER, command
-from ataraxis_shm._registry import open_file
 
 if TYPE_CHECKING:
     from ataraxis_logger._live.entry_files import Entry
     from ataraxis_logger._live.session_page import SessionPage
 
-HELPER_LOCKS: Final = 16
-"""The first of the lock bytes of a ring's file that say which helpers store from it."""
-MAX_HELPERS: Final = 7
-"""More would wait for one another: the system makes one name in a folder at a time."""
-
 HOLD, LET_GO, STORE, DISCARD = range(4)
-
-
-def is_held_by_helpers(ring: Path) -> bool:
-    """Tells whether helpers, of whatever writer, may be storing from a ring."""
-    with suppress(FileNotFoundError), open_file(ring) as file:
-        return any(file.byte_is_locked(HELPER_LOCKS + number) for number in range(MAX_HELPERS))
-    return False
 
 
 class Crew:
@@ -50,7 +38,8 @@ class Crew:
     def __init__(self, folder: Path, page: "SessionPage", most: int) -> None:
         self._folder = folder
         self._page = page
-        self._most = min(most, MAX_HELPERS)
+        # None on Windows, where nobody can ask a pipe whether they have come up.
+        self._most = 0 if sys.platform == "win32" else min(most, MAX_HELPERS)
         self._helpers: list[HelperProcess] | None = None
 
     def ready(self, ring: Path) -> "list[HelperProcess]":
@@ -120,17 +109,21 @@ class HelperProcess:
         It has answered before it gets an entry: if its writer is killed in between, it must not begin without the lock.
 
         Raises:
-            OSError: It was killed, or one of a writer before this still stores from the ring.
+            OSError: It was killed, one of a writer before this still stores from the ring, or something was refused
+                that it was asked for before.
         """
-        if ring not in self._rings:
-            self._ask(HOLD, str(ring))
-            refusal = self.wait()
-            if isinstance(refusal, FileNotFoundError):  # somebody has removed the ring's file
-                return False
-            if refusal is not None:
-                raise refusal
+        if ring in self._rings:
+            return True
+        earlier = self.wait()
+        if earlier is not None:
+            raise earlier
+        self._ask(HOLD, str(ring))
+        refusal = self.wait()
+        if isinstance(refusal, BlockingIOError | ChildProcessError):
+            raise refusal
+        if refusal is None:
             self._rings.add(ring)
-        return True
+        return refusal is None  # else the ring's file was removed, or it has no descriptor left: it cannot help
 
     def store(self, entries: "list[Entry]") -> None:
         """Asks it to store entries of a ring that it holds."""
@@ -186,7 +179,9 @@ if sys.platform == "win32":  # pragma: no cover (written and type-checked for, n
         return False  # pipes cannot be asked there: the writer does the work alone
 
 else:
-    from select import select
+    from select import POLLIN, poll
 
     def _is_readable(channel: IO[bytes]) -> bool:
-        return bool(select([channel], [], [], 0)[0])
+        poller = poll()  # select knows no descriptor above 1023, and a writer may have that many rings open
+        poller.register(channel, POLLIN)
+        return bool(poller.poll(0))

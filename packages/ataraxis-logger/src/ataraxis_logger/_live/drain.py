@@ -126,14 +126,15 @@ class Drain:
         if self._store is None:
             self._store = open_store(self._folder, self._page, self._processes)
         for ring in list(self._unclaimed):
-            self._store.claim(ring)
-            self._unclaimed.discard(ring)
-            self._claimed.add(ring)
+            with suppress(BlockingIOError):  # its turn comes when helpers of a writer that was killed have ended
+                self._store.claim(ring)
+                self._unclaimed.discard(ring)
+                self._claimed.add(ring)
         return self._store
 
     def _append(self, store: "Store", ring: "ClaimedRing") -> "Batch | None":
         """Hands a ring's next batch to the store, or nothing when there is none or it is damaged."""
-        if not ring.consumer.backlog or ring in self.set_aside:
+        if not ring.consumer.backlog or ring in self.set_aside or ring not in self._claimed:
             return None
         try:
             batch = ring.take(store.batch_records)

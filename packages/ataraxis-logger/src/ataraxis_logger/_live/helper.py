@@ -1,5 +1,6 @@
 """A helper: makes files of entries that its writer gives it, and ends with it."""
 
+import errno
 import os
 import pickle
 import sys
@@ -7,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any, Final
 
-from ataraxis_logger._live.crew import DISCARD, HELPER_LOCKS, HOLD, LET_GO, STORE
+from ataraxis_logger._live.claimed_ring import HELPER_LOCKS
+from ataraxis_logger._live.crew import DISCARD, HOLD, LET_GO, STORE
 from ataraxis_logger._live.entry_files import EntryFiles
 from ataraxis_shm._registry import OpenFile, open_file
 
@@ -47,6 +49,8 @@ class Helper:
             self._answers[kind](argument)
         except OSError as error:
             return error
+        except Exception as error:  # noqa: BLE001  # the writer tells what it was
+            return OSError(errno.EIO, f"a helper of the writer failed: {type(error).__name__}: {str(error)[:200]}")
         return None
 
     def _hold(self, ring: str) -> None:

@@ -44,12 +44,13 @@ def settle_leftovers(folder: Path, states: tuple[Path, ...]) -> Leftovers:
             path.unlink()
         if parsed is None or parsed[0] in rings:
             continue
-        if path.stat().st_nlink == 1:
-            if _give_name(path, folder):
-                recovered += 1
-                continue
-            torn.append(name)
-        path.unlink()
+        with suppress(FileNotFoundError):  # a helper that its writer left behind was just removing it
+            if path.stat().st_nlink == 1:
+                if _give_name(path, folder):
+                    recovered += 1
+                    continue
+                torn.append(name)
+            path.unlink()
     with suppress(OSError):  # those of living rings are in it
         pending.rmdir()
     return Leftovers(recovered, tuple(torn))

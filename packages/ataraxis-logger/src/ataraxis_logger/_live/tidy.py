@@ -4,13 +4,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ataraxis_logger._live.claimed_ring import is_unfinished, stored_count
+from ataraxis_logger._live.claimed_ring import is_held_by_helpers, is_unfinished, stored_count
+from ataraxis_logger._live.entry_files import PENDING_FOLDER, parse_pending, pending_names
 from ataraxis_logger._live.places import ring_paths
 from ataraxis_logger._live.session_page import KEEPER_LOCK, OWNER_LOCK, SessionPage, remove_unfinished_pages
 from ataraxis_logger._live.spill import SpillFiles, remove_lost_spills
 from ataraxis_shm._errors import RingFormatError
 from ataraxis_shm._ring_consumer import RingConsumer
 from ataraxis_shm._ring_create import remove_unfinished_rings
+from ataraxis_shm._system import discard
 
 
 class Survey(NamedTuple):
@@ -54,13 +56,40 @@ def survey(states: tuple[Path, ...]) -> Survey:
     return Survey(producers, waiting, packages, unfinished, tuple(unreadable), damaged)
 
 
-def remove_exhausted(states: tuple[Path, ...]) -> None:
-    """Removes the rings that are empty and whose producers are gone."""
+def remove_exhausted(states: tuple[Path, ...], folder: Path | None = None) -> None:
+    """Removes the rings that are empty and whose producers are gone.
+
+    Args:
+        states: The state folders of the log.
+        folder: The log folder, where it is known: what a killed writer left there of such a ring goes first.
+    """
     for path in ring_paths(states):
         with suppress(FileNotFoundError, RingFormatError), RingConsumer.attach(path) as ring:
-            if ring.claim() and ring.exhausted:
+            if ring.claim() and ring.exhausted and _is_cleared_away(ring, folder):
                 SpillFiles(path, states).discard_all()  # first: without the ring nobody would look for them
                 ring.unlink()
+
+
+def _is_cleared_away(ring: RingConsumer, folder: Path | None) -> bool:
+    """Removes the pending names of a ring, whose entries are all stored; tells whether there are none any more.
+
+    Without the ring, nobody would know what they mean: one whose entry was archived since has a single link, like an
+    entry that was not stored.
+    """
+    if is_held_by_helpers(ring.path):
+        return False
+    if folder is None or not ring.tail:
+        return True
+    try:
+        for name in pending_names(folder):
+            parsed = parse_pending(name)
+            if parsed is not None and parsed[0] == ring.ring_id:
+                discard(folder / PENDING_FOLDER / name)
+    except OSError:
+        return False
+    with suppress(OSError):  # names of other rings are in it, or it is not there
+        (folder / PENDING_FOLDER).rmdir()
+    return True
 
 
 def tidy(states: tuple[Path, ...], page: SessionPage | None = None) -> None:
@@ -71,7 +100,7 @@ def tidy(states: tuple[Path, ...], page: SessionPage | None = None) -> None:
         page: The page, when the caller holds the owner's lock of it and ends the session. With another caller the page
             stays: an owner or a keeper is at work.
     """
-    remove_exhausted(states)
+    remove_exhausted(states, page.folder if page is not None else None)
     remove_lost_spills(states)
     if page is not None and not ring_paths(states):
         page.remove()
