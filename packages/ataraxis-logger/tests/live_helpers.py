@@ -15,6 +15,7 @@ from select import select
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
 from ataraxis_logger import DataLogger, LogPackage, LogQueue
 from ataraxis_logger._entry import parse_stem
@@ -35,6 +36,14 @@ START_METHODS = [
     method for method in ("fork", "spawn", "forkserver") if method in multiprocessing.get_all_start_methods()
 ]
 STORAGES = ("npy", "journal")
+
+_SHORT = {("npy", "fork"), ("journal", "spawn"), ("journal", "forkserver")}
+EVERY_WAY = [
+    pytest.param(storage, method, marks=() if (storage, method) in _SHORT else pytest.mark.torture)
+    for storage in STORAGES
+    for method in START_METHODS
+]
+"""Each storage with each start method; the fast tier has each of them once."""
 
 
 def package(source: int, time_stamp: int, payload: bytes = b"") -> LogPackage:

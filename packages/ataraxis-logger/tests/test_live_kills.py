@@ -22,7 +22,7 @@ from ataraxis_logger._live.writer import Writer
 from ataraxis_shm import RingConsumer, RingProducer
 from ataraxis_shm.testing import Victim
 from live_helpers import (
-    START_METHODS,
+    EVERY_WAY,
     STORAGES,
     assert_nothing_left,
     assert_numbered,
@@ -93,7 +93,7 @@ def start_producers(context, queue, stop, sources, pause=0):
     return processes, counts
 
 
-@pytest.mark.parametrize("method", START_METHODS)
+@pytest.mark.parametrize(("storage", "method"), EVERY_WAY)
 def test_the_writer_killed_twenty_times_during_a_run_with_three_producers(tmp_path, storage, method, chance, caplog):
     context = multiprocessing.get_context(method)
     logger = DataLogger(tmp_path, storage=storage, buffer_size=SMALL_BUFFER)
@@ -126,7 +126,7 @@ def _put_and_acknowledge(tally, queue, source):
         tally.add()
 
 
-@pytest.mark.parametrize("method", START_METHODS)
+@pytest.mark.parametrize(("storage", "method"), EVERY_WAY)
 def test_producers_killed_in_the_middle_of_put(tmp_path, storage, method, chance):
     with DataLogger(tmp_path, storage=storage, buffer_size=SMALL_BUFFER) as logger:
         queue = logger.input_queue

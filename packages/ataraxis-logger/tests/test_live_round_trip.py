@@ -16,7 +16,7 @@ from ataraxis_logger import DataLogger, LogPackage
 from ataraxis_logger._errors import LogFullError, LoggerError, PackageTypeError, SettingTypeError, SettingValueError
 from ataraxis_logger._live.producers import close_producer
 from live_helpers import (
-    START_METHODS,
+    EVERY_WAY,
     STORAGES,
     assert_nothing_left,
     assert_numbered,
@@ -196,10 +196,10 @@ def _threads_in_a_process(queue, first):
         thread.join()
 
 
-@pytest.mark.parametrize("method", START_METHODS)
-def test_ten_threads_in_each_of_four_processes(logger, method):
+@pytest.mark.parametrize(("storage", "method"), EVERY_WAY)
+def test_ten_threads_in_each_of_four_processes(tmp_path, storage, method):
     context = multiprocessing.get_context(method)
-    with logger:
+    with DataLogger(tmp_path, storage=storage) as logger:
         children = [context.Process(target=_threads_in_a_process, args=(logger.input_queue, 10 * n)) for n in range(4)]
         for child in children:
             child.start()
