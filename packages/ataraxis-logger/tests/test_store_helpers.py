@@ -127,7 +127,7 @@ def test_entries_are_shared_out_and_stored_in_their_order(rig):
 
 @pytest.mark.kill
 def test_a_helper_that_is_killed_counts_as_a_refusal_and_its_share_is_stored_once(rig):
-    for number in range(4):
+    for number in range(2):
         session = rig.session()
         rig.put(60)
         pids = session.helpers()
