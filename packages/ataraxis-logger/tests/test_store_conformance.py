@@ -210,7 +210,7 @@ def test_a_store_that_cannot_be_opened_keeps_nothing_open(bench, monkeypatch):
     for _ in range(3):
         with pytest.raises(OSError, match="Read-only"):
             NpyStore(bench.log, page)
-    assert set(DESCRIPTORS.iterdir()) == before
+    assert set(DESCRIPTORS.iterdir()) <= before  # fewer when what another test left is collected meanwhile
     page.close()
 
 

@@ -76,7 +76,11 @@ class Rig:
 
     def session(self):
         session = Session(self.log, self.state)
-        session.store.claim(session.ring)
+        try:
+            session.store.claim(session.ring)
+        except OSError:
+            session.close()
+            raise
         return session
 
     def numbers(self):
