@@ -91,8 +91,8 @@ def hatch_environment(python: Path) -> dict[str, str]:
         UV_CONSTRAINT="tools/constraints.txt",
         PATH=os.pathsep.join([str(link_interpreters()), os.environ.get("PATH", os.defpath)]),
     )
-    # Two more workers than processors: a good part of the tests waits for processes that it has started.
-    environment.setdefault("PYTEST_XDIST_AUTO_NUM_WORKERS", str((os.cpu_count() or 1) + 2))
+    # One more worker than processors: a good part of the tests waits for processes that it has started.
+    environment.setdefault("PYTEST_XDIST_AUTO_NUM_WORKERS", str((os.cpu_count() or 1) + 1))
     return environment
 
 
