@@ -65,6 +65,7 @@ __all__ = [
     "discard",
     "ensure_private_folder",
     "flock",
+    "is_out_of_descriptors",
     "is_out_of_space",
     "lock_name",
     "locked_by_others",
@@ -83,6 +84,7 @@ FOLDER_SWITCH = "ATARAXIS_SHM_FOLDER"
 """The environment variable that names the only folder to use, instead of the system's shared memory."""
 
 _FOLDER_ATTEMPTS = 20
+_OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _OUT_OF_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EFBIG)
 
 
@@ -130,6 +132,11 @@ def _require_private(folder: Path) -> None:
             f"be written to by others; remove it or choose another one with {FOLDER_SWITCH}",
             str(folder),
         )
+
+
+def is_out_of_descriptors(error: OSError) -> bool:
+    """Tells whether the system refused something because it cannot open one more file, for now."""
+    return error.errno in _OUT_OF_DESCRIPTORS
 
 
 def is_out_of_space(error: OSError) -> bool:

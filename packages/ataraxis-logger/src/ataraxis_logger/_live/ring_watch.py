@@ -1,19 +1,16 @@
 """Looking at all rings of a log folder, again and again, at little cost."""
 
-import errno
 import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from ataraxis_logger._live.claimed_ring import stored_count
 from ataraxis_logger._live.places import ring_paths
 from ataraxis_shm._errors import RingFormatError
 from ataraxis_shm._ring_consumer import RingConsumer
-
-_EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
-"""Errors of a system that cannot open one more file, for now."""
+from ataraxis_shm._system import is_out_of_descriptors
 
 
 class RingView(NamedTuple):
@@ -71,7 +68,7 @@ class RingWatch:
             try:
                 paths = ring_paths(self._states)
             except OSError as error:
-                if error.errno not in _EXHAUSTED:
+                if not is_out_of_descriptors(error):
                     raise
                 return [*self._views(list(self._rings)), _unseen(self._states[0])]
             for path in self._rings.keys() - set(paths):
@@ -94,7 +91,7 @@ class RingWatch:
             except (FileNotFoundError, RingFormatError):
                 return None
             except OSError as error:
-                if error.errno not in _EXHAUSTED:
+                if not is_out_of_descriptors(error):
                     raise
                 return _unseen(path)
         # What was stored is loaded before what was accepted: both only grow, and the difference must not be negative.

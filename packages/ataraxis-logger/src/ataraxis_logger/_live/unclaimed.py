@@ -10,12 +10,10 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
 
 from ataraxis_shm._errors import RingFormatError
 from ataraxis_shm._ring_consumer import RingConsumer
-
-_SHORTAGE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+from ataraxis_shm._system import is_out_of_descriptors
 
 
 class UnclaimedRings:
@@ -94,7 +92,7 @@ class UnclaimedRings:
 
 
 def _is_shortage(error: OSError | None) -> bool:
-    return error is not None and error.errno in _SHORTAGE
+    return error is not None and is_out_of_descriptors(error)
 
 
 def _by_urgency(paths: Iterable[Path]) -> list[Path]:
