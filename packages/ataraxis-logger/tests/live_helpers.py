@@ -22,8 +22,10 @@ from ataraxis_logger._entry import parse_stem
 from ataraxis_logger._formats.journal_layout import list_segments
 from ataraxis_logger._formats.journal_reader import SegmentScan
 from ataraxis_logger._formats.positions import Seen
+from ataraxis_logger._live.entry_files import pending_names, remove_pending_folder
 from ataraxis_logger._live.npy_store import NpyStore
-from ataraxis_logger._live.places import real_folder, ring_paths, state_folders
+from ataraxis_logger._live.places import folder_identity, real_folder, ring_paths, state_folders
+from ataraxis_logger._live.session_page import SessionPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -105,6 +107,24 @@ class HelpedNpyStore(NpyStore):
             if not helper._is_ready:
                 select([helper._replies], [], [])
         return crew.ready(ring.path)
+
+
+def started_log(folder: Path) -> tuple[Path, Path]:
+    """Makes an npy log folder and its state folder with the session page that a store looks for; returns both."""
+    log, state = folder / "log", folder / "state"
+    log.mkdir(parents=True)
+    state.mkdir()
+    page = SessionPage.provide(state, log, "npy")
+    page.folder_identity = folder_identity(log)
+    page.close()
+    return log, state
+
+
+def is_cleared_away(log: Path) -> bool:
+    """Tells whether a log folder holds entries only, after what the end of a session does there."""
+    assert not pending_names(log)
+    remove_pending_folder(log)
+    return not list(log.glob(".*"))
 
 
 def state_of(logger_or_folder: DataLogger | Path) -> tuple[Path, ...]:

@@ -171,11 +171,23 @@ def test_pending_entries_whose_ring_is_gone(tmp_path):
     assert recover_logs(tmp_path) == RecoveryReport()
 
 
-def test_pending_entries_of_a_ring_that_waits_are_left_to_it(tmp_path):
+def test_pending_entries_of_one_time_keep_their_order_over_the_parts_of_helpers(tmp_path):
+    part = tmp_path / PENDING_FOLDER / "123"
+    part.mkdir(parents=True)
+    for number in range(20):
+        folder = part if number % 3 else part.parent
+        (folder / pending_name(5, number * 96)).write_bytes(entry_file(1, 7, bytes([number])))
+    assert recover_logs(tmp_path).recovered == 20
+    assert read_log(tmp_path) == {1: [(7, bytes([number])) for number in range(20)]}
+    assert not part.parent.exists()
+
+
+@pytest.mark.parametrize("part", ["", "123"])
+def test_pending_entries_of_a_ring_that_waits_are_left_to_it(tmp_path, part):
     logger = DataLogger(tmp_path)
     put_numbered(logger.input_queue, 1, 3)
-    pending = logger.output_directory / PENDING_FOLDER
-    pending.mkdir()
+    pending = logger.output_directory / PENDING_FOLDER / part
+    pending.mkdir(parents=True)
     ring_id = logger.input_queue.producer.ring.ring_id
     (pending / pending_name(ring_id, 0)).write_bytes(entry_file(1, 1, b"written half"))
     with logger:

@@ -15,11 +15,10 @@ from ataraxis_logger._live.claimed_ring import ClaimedRing, stored_count
 from ataraxis_logger._live.folder import Folder
 from ataraxis_logger._live.journal_store import JournalStore
 from ataraxis_logger._live.npy_store import NpyStore
-from ataraxis_logger._live.places import folder_identity
 from ataraxis_logger._live.session_page import SessionPage
 from ataraxis_shm import RingConsumer, RingProducer
 from ataraxis_shm.testing import killed_at
-from live_helpers import HelpedNpyStore, numbers_of, read_log, wait_for
+from live_helpers import HelpedNpyStore, is_cleared_away, numbers_of, read_log, started_log, wait_for
 
 
 class LinklessFolder(Folder):
@@ -66,13 +65,7 @@ class Bench:
     """A log folder, its session page and one ring with numbered records."""
 
     def __init__(self, folder):
-        self.log = folder / "log"
-        self.state = folder / "state"
-        self.log.mkdir(parents=True)
-        self.state.mkdir()
-        page = SessionPage.provide(self.state, self.log, "npy")
-        page.folder_identity = folder_identity(self.log)
-        page.close()
+        self.log, self.state = started_log(folder)
         self.producer = RingProducer.create(self.state / "a.ring", 1 << 16)
         self.count = 0
 
@@ -123,7 +116,7 @@ class Attached:
         self.store.commit()
         if advance:
             self.ring.advance(batch)
-            self.store.settle(self.ring, batch)
+            self.store.settle(self.ring)
         return len(batch)
 
     def store_all(self, max_records=2048):
@@ -310,7 +303,7 @@ def _kill_and_recover(folder, opener, module, step):
     attached.close()
     bench.close()
     assert bench.numbers() == list(range(10)), f"killed at line {step} of {module}"
-    assert [path.name for path in bench.log.glob(".*")] == []
+    wait_for(lambda: is_cleared_away(bench.log))  # helpers of the killed one end by themselves
     return victim.was_killed
 
 

@@ -12,15 +12,13 @@ import pytest
 
 from ataraxis_logger._live import crew
 from ataraxis_logger._live.claimed_ring import ClaimedRing, is_held_by_helpers
-from ataraxis_logger._live.crew import DISCARD, HOLD, LET_GO, STORE
 from ataraxis_logger._live.entry_files import pending_names
-from ataraxis_logger._live.helper import Helper
+from ataraxis_logger._live.helper import HOLD, LET_GO, SETTLE, STORE, Helper
 from ataraxis_logger._live.npy_store import NpyStore
-from ataraxis_logger._live.places import folder_identity
 from ataraxis_logger._live.session_page import SessionPage
 from ataraxis_logger._live.tidy import remove_exhausted
 from ataraxis_shm import RingConsumer, RingProducer
-from live_helpers import HelpedNpyStore, numbered, numbers_of, read_log, wait_for
+from live_helpers import HelpedNpyStore, is_cleared_away, numbered, numbers_of, read_log, started_log, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there a writer has no helpers")
 
@@ -47,7 +45,7 @@ class Session:
         batch = self.append()
         self.store.commit()
         self.ring.advance(batch)
-        self.store.settle(self.ring, batch)
+        self.store.settle(self.ring)
 
     def close(self):
         self.store.close()
@@ -59,12 +57,7 @@ class Rig:
     """A log folder with one ring of numbered packages."""
 
     def __init__(self, folder):
-        self.log, self.state = folder / "log", folder / "state"
-        self.log.mkdir()
-        self.state.mkdir()
-        page = SessionPage.provide(self.state, self.log, "npy")
-        page.folder_identity = folder_identity(self.log)
-        page.close()
+        self.log, self.state = started_log(folder)
         self.producer = RingProducer.create(self.state / "a.ring", 1 << 16)
         self.count = 0
 
@@ -93,7 +86,7 @@ class Rig:
         session.store.release(session.ring)
         session.close()
         assert self.numbers() == list(range(self.count))
-        assert [path.name for path in self.log.glob(".*")] == []
+        assert is_cleared_away(self.log)
 
 
 @pytest.fixture
@@ -202,25 +195,27 @@ class FilesOnAFullDisk:
     def __init__(self):
         self.asked = []
 
-    def store(self, entries):
-        self.asked.append(entries)
+    def store(self, ring_id, entries):
+        self.asked.append((ring_id, entries))
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def discard(self, names):
-        self.asked.append(names)
+    def settle(self, ring_id):
+        self.asked.append(ring_id)
 
 
 def test_a_helper_answers_each_request_and_goes_on_after_a_refusal(rig):
     path, replies, files = str(rig.producer.path), io.BytesIO(), FilesOnAFullDisk()
-    requests = [(HOLD, path), (STORE, [("a", b"1")]), (DISCARD, ["a"]), (LET_GO, path), (HOLD, path + "x")]
-    data = b"".join(map(pickle.dumps, requests)) + pickle.dumps((STORE, []))[:-3]  # the writer was killed in the last
+    requests = [(HOLD, path), (STORE, 5, [(96, b"1")]), (SETTLE, 5), (LET_GO, path), (HOLD, path + "x")]
+    data = (
+        b"".join(map(pickle.dumps, requests)) + pickle.dumps((STORE, 5, []))[:-3]
+    )  # the writer was killed in the last
     Helper(0, files).serve(io.BytesIO(data), replies)
     replies.seek(0)
     answers = [pickle.load(replies) for _ in range(len(requests) + 1)]
     assert [type(answer) for answer in answers] == [type(None)] * 2 + [OSError] + [type(None)] * 2 + [FileNotFoundError]
     assert answers[2].errno == errno.ENOSPC
     assert not replies.read()
-    assert files.asked == [[("a", b"1")], ["a"]]
+    assert files.asked == [(5, [(96, b"1")]), 5]
     assert not is_held_by_helpers(rig.producer.path)
 
 
@@ -249,7 +244,7 @@ def test_helpers_are_started_when_many_entries_wait_and_the_disk_has_taken_some(
         started.append(len(store._crew._helpers or ()))
         store.commit()
         session.ring.advance(batch)
-        store.settle(session.ring, batch)
+        store.settle(session.ring)
     store.close()
     session.close()
     assert started == expected
@@ -259,7 +254,7 @@ def test_helpers_are_started_when_many_entries_wait_and_the_disk_has_taken_some(
 def test_what_a_helper_refused_before_is_not_taken_for_its_answer_about_a_ring(rig):
     session = rig.session()
     helper = session.store._helpers(session.ring)[0]
-    helper.discard([None])  # what no folder can remove
+    helper._ask(STORE, 5, [None])  # what is no entry
     other = RingProducer.create(rig.state / "b.ring", 1 << 12)
     with pytest.raises(OSError, match="a helper of the writer failed: TypeError"):
         helper.holds(other.path)
@@ -314,6 +309,6 @@ def test_a_ring_goes_after_the_pending_names_that_a_killed_writer_left(rig):
     assert len(pending_names(rig.log)) == 30
     remove_exhausted((rig.state,), rig.log)
     assert not rig.producer.path.exists()
-    assert [path.name for path in rig.log.glob(".*")] == []
+    assert pending_names(rig.log) == set()
     session.page.close()
     assert rig.numbers() == list(range(30))

@@ -78,9 +78,9 @@ def test_a_ring_is_removed_when_the_helpers_are_done_with_its_pending_names(rig,
     def send_to_helper(store, number):
         os.kill(store._crew._helpers[0]._process.pid, number)
 
-    def settle_while_the_helper_sleeps(store, ring, batch):
+    def settle_while_the_helper_sleeps(store, ring):
         send_to_helper(store, signal.SIGSTOP)
-        settle(store, ring, batch)
+        settle(store, ring)
 
     def wake_and_release(store, ring):
         send_to_helper(store, signal.SIGCONT)
@@ -135,7 +135,7 @@ def test_a_writer_that_is_started_when_the_session_stops_clears_away_what_the_on
     rig.ring("a", 1, 10)
     killed = rig.writer()
     with monkeypatch.context() as before_it_settled:
-        before_it_settled.setattr(NpyStore, "settle", lambda _store, _ring, _batch: None)
+        before_it_settled.setattr(NpyStore, "settle", lambda _store, _ring: None)
         before_it_settled.setattr(RingConsumer, "exhausted", False)
         killed.turn()
         killed.close()

@@ -4,7 +4,6 @@ The format is NumPy's own (https://numpy.org/doc/stable/reference/generated/nump
 array is always one-dimensional uint8. Nothing here imports NumPy: the writers start without it.
 """
 
-import ast
 import struct
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -57,6 +56,8 @@ def parse_npy(data: bytes | memoryview) -> NpyLayout:
 @lru_cache(maxsize=256)
 def _size_in(description: str) -> int:
     """Returns the size of the array that a header describes; the files of another writer mostly have a few headers."""
+    import ast  # noqa: PLC0415  # the writers start sooner without it
+
     try:
         parsed = ast.literal_eval(description)
     except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -143,8 +143,8 @@ class Store(Protocol):
             OSError: The disk refused; part of what was appended may be stored.
         """
 
-    def settle(self, ring: ClaimedRing, batch: Batch) -> None:
-        """Begins to clear away what was kept of a batch for a successor; the ring was advanced past it.
+    def settle(self, ring: ClaimedRing) -> None:
+        """Begins to clear away what was kept of a ring's last batch for a successor; the ring was advanced past it.
 
         Raises:
             OSError: The disk refused.

@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from ataraxis_logger._live.claimed_ring import MAX_HELPERS
+from ataraxis_logger._live.helper import HOLD, LET_GO, SETTLE, STORE
 from ataraxis_logger._live.launch import HELPER, command
 
 if TYPE_CHECKING:
     from ataraxis_logger._live.entry_files import Entry
     from ataraxis_logger._live.session_page import SessionPage
-
-HOLD, LET_GO, STORE, DISCARD = range(4)
 
 
 class Crew:
@@ -55,6 +54,11 @@ class Crew:
                 for number in range(self._most):
                     self._helpers.append(HelperProcess(number, self._folder, self._page))
         return [helper for helper in self._helpers if helper.is_ready() and helper.holds(ring)]
+
+    def settle(self, ring_id: int) -> None:
+        """Has the helpers remove the pending names of what they stored from a ring."""
+        for helper in self._helpers or ():
+            helper.settle(ring_id)
 
     def let_go(self, ring: Path) -> None:
         """Has the helpers forget a ring that is done with."""
@@ -95,6 +99,7 @@ class HelperProcess:
         self._is_ready = False
         self._unanswered = 0
         self._rings: set[Path] = set()
+        self._unsettled: set[int] = set()
 
     def is_ready(self) -> bool:
         """Tells whether it has come up; does not wait for it."""
@@ -125,13 +130,16 @@ class HelperProcess:
             self._rings.add(ring)
         return refusal is None  # else the ring's file was removed, or it has no descriptor left: it cannot help
 
-    def store(self, entries: "list[Entry]") -> None:
+    def store(self, ring_id: int, entries: "list[Entry]") -> None:
         """Asks it to store entries of a ring that it holds."""
-        self._ask(STORE, [(pending, bytes(body)) for pending, body in entries])
+        self._ask(STORE, ring_id, [(position, bytes(body)) for position, body in entries])
+        self._unsettled.add(ring_id)
 
-    def discard(self, names: list[str]) -> None:
-        """Asks it to remove pending names."""
-        self._ask(DISCARD, names)
+    def settle(self, ring_id: int) -> None:
+        """Asks it to remove the pending names of what it stored from a ring."""
+        if ring_id in self._unsettled:
+            self._unsettled.discard(ring_id)
+            self._ask(SETTLE, ring_id)
 
     def let_go(self, ring: Path) -> None:
         """Asks it to let go of a ring."""

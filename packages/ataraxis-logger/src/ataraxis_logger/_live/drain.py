@@ -98,8 +98,8 @@ class Drain:
         for ring, batch in batches:
             _advance(ring, batch)
         try:
-            for ring, batch in batches:
-                store.settle(ring, batch)
+            for ring, _ in batches:
+                store.settle(ring)
         except OSError as error:
             self._refuse(error)
         else:

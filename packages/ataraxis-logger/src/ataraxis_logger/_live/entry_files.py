@@ -7,10 +7,11 @@ drives) get another last step, under a lock of all writers: look whether the nam
 
 import errno
 import os
-import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from functools import lru_cache
 from pathlib import Path
+from struct import Struct
 from typing import Final
 
 from ataraxis_logger._entry import ENTRY_PREFIX, stem_of
@@ -27,11 +28,13 @@ PROBE: Final = "probe-"
 
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL})
 _REPEATS_KEPT: Final = 4096
+_SOURCE_AND_TIME: Final = Struct("<B7xQ")  # what `BODY_PREFIX` holds, without the flags
 _TIME_START: Final = BODY_PREFIX.size - 8
 _PREFIX_GROWTH: Final = BODY_PREFIX.size - ENTRY_PREFIX.size
+_GATHERED_UP_TO: Final = 4096  # to copy so many bytes together costs less than to pass the system several pieces
 
-Entry = tuple[str, bytes | memoryview]
-"""The pending name of an entry, and the body of its record."""
+Entry = tuple[int, bytes | memoryview]
+"""The position of a record in its ring, and its body."""
 
 NamingLock = Callable[[], AbstractContextManager[None]]
 """Gives the lock under which all writers of a log give names, where there are no hard links."""
@@ -39,25 +42,48 @@ NamingLock = Callable[[], AbstractContextManager[None]]
 
 def pending_name(ring_id: int, position: int) -> str:
     """Returns the name of an entry that is being stored."""
-    return f"{ring_id:016x}.{position:x}"
+    return f"{_pending_prefix(ring_id)}{position:x}"
+
+
+def _pending_prefix(ring_id: int) -> str:
+    return f"{ring_id:016x}."
 
 
 def pending_names(folder: Path) -> set[str]:
-    """Returns the names of the entries of a log folder that its writers still hold."""
-    try:
-        return set(os.listdir(folder / PENDING_FOLDER))  # noqa: PTH208  # names are all it takes
-    except FileNotFoundError:
-        return set()
+    """Returns the names of the entries of a log folder that its writers still hold, as paths in the pending folder."""
+    names: set[str] = set()
+    for part in ("", *_parts(folder)):
+        with suppress(FileNotFoundError):  # a helper that ends removes its part
+            prefix = part and f"{part}/"
+            found = os.listdir(folder / PENDING_FOLDER / part)  # noqa: PTH208  # names are all it takes
+            names.update(prefix + name for name in found if not name.isdigit())
+    return names
 
 
 def parse_pending(name: str) -> tuple[int, int] | None:
-    """Returns the ring id and position in a pending name, or None for any other name."""
+    """Returns the ring id and position in a pending name, with or without the part it is in; None for another name."""
+    name = name.rpartition("/")[2]
     ring_id, _, position = name.partition(".")
     try:
         parsed = int(ring_id, 16), int(position, 16)
     except ValueError:
         return None
     return parsed if pending_name(*parsed) == name else None
+
+
+def remove_pending_folder(folder: Path) -> None:
+    """Removes the pending folder of a log, when no writer is at work, if no name is in it."""
+    with suppress(OSError):  # names are in it, of rings that still wait, or it is gone
+        for part in _parts(folder):
+            (folder / PENDING_FOLDER / part).rmdir()
+        (folder / PENDING_FOLDER).rmdir()
+
+
+def _parts(folder: Path) -> list[str]:
+    """Returns the parts of a pending folder: each helper has its own."""
+    with suppress(FileNotFoundError):
+        return [name for name in os.listdir(folder / PENDING_FOLDER) if name.isdigit()]  # noqa: PTH208  # as above
+    return []
 
 
 def time_key(body: bytes | memoryview) -> bytes | memoryview:
@@ -72,32 +98,40 @@ class EntryFiles:
         folder: The log folder. It must exist and is never made.
         identity: What `places.folder_identity` has said of it.
         naming: The lock for file systems without hard links. Without it there have to be hard links.
+        part: The part of the pending folder to stage in: processes that make files in one folder wait for one another.
 
     Attributes:
         folder: The log folder, open.
-        pending: Its folder of pending names, open.
+        pending: Its folder of pending names, or the part of it, open.
         has_links: Whether its file system has hard links.
 
     Raises:
         OSError: The folder is not there, is another one, or refuses to be written to.
     """
 
-    def __init__(self, folder: Path, identity: int, naming: NamingLock | None = None) -> None:
+    def __init__(self, folder: Path, identity: int, naming: NamingLock | None = None, part: str = "") -> None:
         self._naming = naming
+        self._staging = f"{PENDING_FOLDER}/{part}" if part else PENDING_FOLDER
         self._repeats: dict[str, int] = {}
+        self._held: dict[int, list[str]] = {}
         with ExitStack() as opened:
             self.folder = Folder(folder)
             opened.callback(self.folder.close)
             require_identity(folder, identity)
             self.folder.make_folder(PENDING_FOLDER)
-            self.pending = Folder(folder / PENDING_FOLDER)
+            if part:
+                self.folder.make_folder(self._staging)
+            self.pending = Folder(folder / self._staging)
             opened.callback(self.pending.close)
             self.has_links = naming is None or self._try_link()
             opened.pop_all()
 
-    def store(self, entries: Iterable[Entry], spills: SpillFiles | None = None) -> None:
-        """Stages and names entries one after the other; see `stage`."""
-        for pending, body in entries:
+    def store(self, ring_id: int, entries: Iterable[Entry], spills: SpillFiles | None = None) -> None:
+        """Stages and names entries of a ring one after the other (see `stage`); `settle` is to follow."""
+        prefix, held = _pending_prefix(ring_id), self._held.setdefault(ring_id, [])
+        for position, body in entries:
+            pending = f"{prefix}{position:x}"
+            held.append(pending)
             self.stage(pending, body, spills)
             self.name(pending, body)
 
@@ -115,10 +149,9 @@ class EntryFiles:
         """
         descriptor = self.pending.create(pending)
         try:
-            reference = None if spills is None else Reference.of(body)
-            if spills is None or reference is None:
+            if spills is None or (reference := Reference.of(body)) is None:
                 # Source and time stand in the frame as they do in the entry, with seven other bytes between.
-                _write_parts(descriptor, [npy_header(len(body) - _PREFIX_GROWTH), body[:1], body[_TIME_START:]])
+                _write_entry(descriptor, _start_of_file(len(body) - _PREFIX_GROWTH, body[0]), body[_TIME_START:])
             else:
                 _write_spilled(descriptor, spills, body, reference)
         except LogFormatError:
@@ -129,28 +162,42 @@ class EntryFiles:
 
     def name(self, pending: str, body: bytes | memoryview) -> None:
         """Gives a staged entry the first free one of its names."""
-        stem = stem_of(body[0], int.from_bytes(time_key(body), "little"))
-        repeat = self._repeats.get(stem, 0)
+        stem = stem_of(*_SOURCE_AND_TIME.unpack_from(body))
         give = self._link if self.has_links else self._rename
-        while not give(pending, f"{stem}_{repeat}{SUFFIX}" if repeat else stem + SUFFIX):
+        if stem not in self._repeats and give(pending, stem + SUFFIX):
+            return
+        repeat = self._repeats.get(stem, 1)
+        while not give(pending, f"{stem}_{repeat}{SUFFIX}"):
             repeat += 1
-        if repeat:
-            # Without this a thousand entries of one time would take half a million attempts.
-            if len(self._repeats) >= _REPEATS_KEPT:
-                self._repeats.clear()
-            self._repeats[stem] = repeat + 1
+        # Without this a thousand entries of one time would take half a million attempts.
+        if len(self._repeats) >= _REPEATS_KEPT:
+            self._repeats.clear()
+        self._repeats[stem] = repeat + 1
+
+    def hold(self, ring_id: int, pending: str) -> None:
+        """Notes the pending name of an entry that was stored before, for `settle`."""
+        self._held.setdefault(ring_id, []).append(pending)
+
+    def settle(self, ring_id: int) -> None:
+        """Removes the pending names of the entries of a ring that were stored since the last time."""
+        self.discard(self._held.pop(ring_id, ()))
 
     def discard(self, names: Iterable[str]) -> None:
         """Removes pending names."""
+        unlink = self.pending.unlink
         for name in names:
-            with suppress(FileNotFoundError):  # a predecessor was killed after it had removed this one
-                self.pending.unlink(name)
+            try:  # noqa: SIM105  # suppress would take a tenth of the time that the removal takes
+                unlink(name)
+            except FileNotFoundError:
+                pass  # a predecessor was killed after it had removed this one
 
     def close(self) -> None:
-        """Removes the folder of pending names if it is empty, and lets go of the log folder."""
-        with suppress(OSError):  # names of other writers are in it, or it is gone
+        """Removes the folder of pending names, and first its part of it, if empty; lets go of the log folder."""
+        with suppress(OSError):  # names of other writers, or parts of their helpers, are in it, or it is gone
             self._remove_probes()
-            self.folder.remove_folder(PENDING_FOLDER)
+            self.folder.remove_folder(self._staging)
+            if self._staging != PENDING_FOLDER:  # the last helper of a writer that was killed may be the last of all
+                self.folder.remove_folder(PENDING_FOLDER)
         self.pending.close()
         self.folder.close()
 
@@ -194,25 +241,25 @@ class EntryFiles:
             self.pending.unlink(probe)
 
 
+@lru_cache(maxsize=4096)
+def _start_of_file(entry_size: int, source: int) -> bytes:
+    return npy_header(entry_size) + bytes([source])
+
+
 def _write_spilled(descriptor: int, spills: SpillFiles, body: bytes | memoryview, reference: Reference) -> None:
-    header = npy_header(reference.size + ENTRY_PREFIX.size)
-    _write_parts(descriptor, [header, body[:1], time_key(body)])
+    start = _start_of_file(reference.size + ENTRY_PREFIX.size, body[0])
+    _write_entry(descriptor, start, time_key(body))
     for piece in spills.read(reference):
-        _write_parts(descriptor, [piece])
+        write_all(descriptor, [memoryview(piece)])
 
 
-def _write_parts(descriptor: int, parts: list[bytes | memoryview]) -> None:
-    """Writes all of it, in one call unless the system takes less at a time."""
-    size = sum(map(len, parts))
-    done = _write_vector(descriptor, parts)
+def _write_entry(descriptor: int, start: bytes, rest: bytes | memoryview) -> None:
+    """Writes all of it, a small entry in one call unless the system takes less at a time."""
+    size = len(start) + len(rest)
+    if size > _GATHERED_UP_TO:
+        write_all(descriptor, [memoryview(start), memoryview(rest)])
+        return
+    file = start + rest
+    done = os.write(descriptor, file)
     if done < size:
-        write_all(descriptor, [memoryview(b"".join(parts))[done:]])
-
-
-if sys.platform == "win32":  # pragma: no cover (written and type-checked for, not yet run)
-
-    def _write_vector(descriptor: int, parts: list[bytes | memoryview]) -> int:
-        return os.write(descriptor, b"".join(parts))
-
-else:
-    _write_vector = os.writev
+        write_all(descriptor, [memoryview(file)[done:]])

@@ -6,12 +6,14 @@ import pickle
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from ataraxis_logger._live.claimed_ring import HELPER_LOCKS
-from ataraxis_logger._live.crew import DISCARD, HOLD, LET_GO, STORE
 from ataraxis_logger._live.entry_files import EntryFiles
 from ataraxis_shm._registry import OpenFile, open_file
+
+HOLD, LET_GO, STORE, SETTLE = range(4)
+"""What a writer asks for."""
 
 
 class Helper:
@@ -25,11 +27,11 @@ class Helper:
     def __init__(self, number: int, files: EntryFiles) -> None:
         self._lock = HELPER_LOCKS + number
         self._rings: dict[str, OpenFile] = {}
-        self._answers: Final[dict[int, Callable[[Any], None]]] = {
+        self._answers: Final[dict[int, Callable[..., None]]] = {
             HOLD: self._hold,
             LET_GO: self._let_go,
             STORE: files.store,
-            DISCARD: files.discard,
+            SETTLE: files.settle,
         }
 
     def serve(self, requests: IO[bytes], replies: IO[bytes]) -> None:
@@ -39,14 +41,14 @@ class Helper:
             try:
                 pickle.dump(answer, replies)
                 replies.flush()
-                kind, argument = pickle.load(requests)  # noqa: S301  # what our own writer sends
+                kind, *arguments = pickle.load(requests)  # noqa: S301  # what our own writer sends
             except (EOFError, BrokenPipeError, pickle.UnpicklingError):
                 return
-            answer = self._answer(kind, argument)
+            answer = self._answer(kind, *arguments)
 
-    def _answer(self, kind: int, argument: object) -> OSError | None:
+    def _answer(self, kind: int, *arguments: object) -> OSError | None:
         try:
-            self._answers[kind](argument)
+            self._answers[kind](*arguments)
         except OSError as error:
             return error
         except Exception as error:  # noqa: BLE001  # the writer tells what it was
@@ -69,4 +71,8 @@ def main(arguments: Sequence[str]) -> None:
     number, identity, folder = int(arguments[0]), int(arguments[1]), Path(arguments[2])
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever is printed must not get between the answers
-    Helper(number, EntryFiles(folder, identity)).serve(sys.stdin.buffer, replies)
+    files = EntryFiles(folder, identity, part=str(os.getpid()))
+    try:
+        Helper(number, files).serve(sys.stdin.buffer, replies)
+    finally:
+        files.close()

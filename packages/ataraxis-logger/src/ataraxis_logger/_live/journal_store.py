@@ -59,7 +59,7 @@ class JournalStore:
     def commit(self) -> None:
         """Does nothing: what was appended is in the file."""
 
-    def settle(self, ring: ClaimedRing, batch: Batch) -> None:
+    def settle(self, ring: ClaimedRing) -> None:
         """Does nothing: nothing is kept beside the segment."""
 
     def release(self, ring: ClaimedRing) -> None:

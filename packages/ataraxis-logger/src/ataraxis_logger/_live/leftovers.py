@@ -1,13 +1,12 @@
 """Pending files whose ring is gone: what a power cut leaves, when the rings in memory went with it."""
 
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from ataraxis_logger._entry import ENTRY_PREFIX, stem_of
 from ataraxis_logger._formats.npy import HEADER_SIZE, SUFFIX, parse_npy
-from ataraxis_logger._live.entry_files import PENDING_FOLDER, PROBE, parse_pending
+from ataraxis_logger._live.entry_files import PENDING_FOLDER, PROBE, parse_pending, pending_names, remove_pending_folder
 from ataraxis_logger._live.places import ring_paths
 from ataraxis_shm._errors import RingFormatError
 from ataraxis_shm._ring_consumer import RingConsumer
@@ -30,16 +29,12 @@ def settle_leftovers(folder: Path, states: tuple[Path, ...]) -> Leftovers:
 
     The caller holds the owner's lock, and no writer is at work.
     """
-    pending = folder / PENDING_FOLDER
-    try:
-        names = sorted(os.listdir(pending))  # noqa: PTH208  # names are all it takes
-    except FileNotFoundError:
-        return Leftovers()
-    rings = _ring_ids(states)
+    names = pending_names(folder)
+    rings = _ring_ids(states) if names else set()
     recovered, torn = 0, []
-    for name in names:
+    for name in sorted(names, key=lambda name: parse_pending(name) or ()):  # as they were accepted
         parsed = parse_pending(name)
-        path = pending / name
+        path = folder / PENDING_FOLDER / name
         if name.startswith(PROBE):
             path.unlink()
         if parsed is None or parsed[0] in rings:
@@ -51,8 +46,7 @@ def settle_leftovers(folder: Path, states: tuple[Path, ...]) -> Leftovers:
                     continue
                 torn.append(name)
             path.unlink()
-    with suppress(OSError):  # those of living rings are in it
-        pending.rmdir()
+    remove_pending_folder(folder)
     return Leftovers(recovered, tuple(torn))
 
 

@@ -14,15 +14,15 @@ what was stored, and are hardly faster (43 and 45 microseconds for an entry, aga
 """
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
 from ataraxis_logger._live.claimed_ring import is_held_by_helpers
 from ataraxis_logger._live.crew import Crew
-from ataraxis_logger._live.entry_files import EntryFiles, parse_pending, pending_name, time_key
+from ataraxis_logger._live.entry_files import EntryFiles, parse_pending, pending_name, pending_names, time_key
 from ataraxis_logger._live.places import require_identity
 from ataraxis_logger._live.session_page import NAMING_LOCK, SessionPage
 from ataraxis_shm._ring_layout import wait_until
@@ -35,8 +35,17 @@ if TYPE_CHECKING:
 
 _FEWEST_SHARED: Final = 64
 """Fewer entries than these are not worth a helper."""
+_WRITERS_PART: Final = 7
+_HELPERS_PART: Final = 8  # the writer also takes the batches from the rings and shares them out
 _LARGEST_SHARED: Final = 16_384
 """Entries of more bytes, on average, take about as long to be sent to a helper as to be written."""
+
+
+class _Left(NamedTuple):
+    """What a predecessor left of an entry: its pending name, and whether it has its other name, too."""
+
+    pending: str
+    is_stored: bool
 
 
 class NpyStore:
@@ -57,7 +66,7 @@ class NpyStore:
 
     def __init__(self, folder: Path, page: SessionPage, processes: int = 1) -> None:
         self._page = page
-        self._left: dict[int, dict[int, bool]] = {}
+        self._left: dict[int, dict[int, _Left]] = {}
         self._has_stored = False
         self._files = EntryFiles(folder, page.folder_identity, self._naming)
         self._crew = Crew(folder, page, processes - 1 if self._files.has_links else 0)
@@ -70,15 +79,15 @@ class NpyStore:
         """
         if is_held_by_helpers(ring.path):
             raise BlockingIOError(errno.EAGAIN, "helpers of a writer that was killed still store from", str(ring.path))
-        left: dict[int, bool] = {}
+        left: dict[int, _Left] = {}
         pending = self._files.pending
-        for name in pending.names():
+        for name in pending_names(self._files.folder.path):
             parsed = parse_pending(name)
             if parsed is not None and parsed[0] == ring.ring_id:
                 if parsed[1] < ring.tail:
                     pending.unlink(name)
                 else:
-                    left[parsed[1]] = pending.status(name).st_nlink > 1
+                    left[parsed[1]] = _Left(name, pending.status(name).st_nlink > 1)
         self._left[ring.ring_id] = left
 
     def append(self, ring: "ClaimedRing", batch: "Batch") -> None:
@@ -96,14 +105,10 @@ class NpyStore:
         self._crew.wait()
         self._has_stored = True
 
-    def settle(self, ring: "ClaimedRing", batch: "Batch") -> None:
-        """Begins to remove the pending names of a batch; see `Store.settle`."""
-        if self._files.has_links:
-            names = [pending_name(ring.ring_id, position) for position in batch.positions]
-            helpers = self._helpers(ring, batch)
-            for number, helper in enumerate(helpers, 1):
-                helper.discard(names[number :: len(helpers) + 1])
-            self._files.discard(names[:: len(helpers) + 1])
+    def settle(self, ring: "ClaimedRing") -> None:
+        """Begins to remove the pending names of the last batch; see `Store.settle`."""
+        self._crew.settle(ring.ring_id)
+        self._files.settle(ring.ring_id)
 
     def release(self, ring: "ClaimedRing") -> None:
         """Forgets a ring when its pending names are gone; see `Store.release`."""
@@ -122,21 +127,25 @@ class NpyStore:
             self._crew.close()
             self._files.close()
 
-    def _append_linked(self, ring: "ClaimedRing", batch: "Batch", left: dict[int, bool]) -> None:
+    def _append_linked(self, ring: "ClaimedRing", batch: "Batch", left: "dict[int, _Left]") -> None:
         """Stores the entries of a batch but those that a predecessor stored, which left two links to them."""
-        for position, is_stored in left.items():
-            if not is_stored:
-                self._files.pending.unlink(pending_name(ring.ring_id, position))
-        entries: list[Entry] = [
-            (pending_name(ring.ring_id, position), body) for position, body in batch if not left.get(position)
-        ]
+        entries: Iterable[Entry] = batch
+        if left:
+            for name, is_stored in left.values():
+                if is_stored:
+                    self._files.hold(ring.ring_id, name)
+                else:
+                    self._files.pending.unlink(name)
+            entries = [entry for entry in batch if entry[0] not in left or not left[entry[0]].is_stored]
         helpers = self._helpers(ring, batch)
-        own, *others = _shares(entries, len(helpers) + 1)
-        for helper, share in zip(helpers, others, strict=True):
-            helper.store(share)
-        self._files.store(own, ring.spills)
+        if helpers:
+            entries, *others = _shares(entries, len(helpers))
+            for helper, share in zip(helpers, others, strict=True):
+                helper.store(ring.ring_id, share)
+        # A batch of several records refers to no spill file: see `ClaimedRing.take`.
+        self._files.store(ring.ring_id, entries, ring.spills if len(batch) == 1 else None)
 
-    def _append_renamed(self, ring: "ClaimedRing", batch: "Batch", left: dict[int, bool]) -> None:
+    def _append_renamed(self, ring: "ClaimedRing", batch: "Batch", left: "dict[int, _Left]") -> None:
         """The same without hard links: what is below the stage and has no pending name is stored."""
         staged, files = ring.staged, self._files
         entries = [
@@ -172,11 +181,18 @@ class NpyStore:
             self._page.file.unlock_byte(NAMING_LOCK)
 
 
-def _shares(entries: "list[Entry]", parts: int) -> "list[list[Entry]]":
-    """Parts entries so that those of one time are in one share: whoever names them does it in their order."""
-    if parts == 1:
-        return [entries]
-    shares: list[list[Entry]] = [[] for _ in range(parts)]
+def _shares(entries: "Iterable[Entry]", helpers: int) -> "list[list[Entry]]":
+    """Parts entries between a writer and its helpers.
+
+    Those of one time are in one share: whoever names them does it in their order.
+    """
+    shares: list[list[Entry]] = [[] for _ in range(helpers + 1)]
+    adders = [
+        share.append
+        for share, weight in zip(shares, (_WRITERS_PART, *[_HELPERS_PART] * helpers), strict=True)
+        for _ in range(weight)
+    ]
+    parts = len(adders)
     for entry in entries:
-        shares[crc32(time_key(entry[1])) % parts].append(entry)
+        adders[crc32(time_key(entry[1])) % parts](entry)
     return shares

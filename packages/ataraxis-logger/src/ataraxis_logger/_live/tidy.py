@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ataraxis_logger._live.claimed_ring import is_held_by_helpers, is_unfinished, stored_count
-from ataraxis_logger._live.entry_files import PENDING_FOLDER, parse_pending, pending_names
+from ataraxis_logger._live.entry_files import PENDING_FOLDER, parse_pending, pending_names, remove_pending_folder
 from ataraxis_logger._live.places import ring_paths
 from ataraxis_logger._live.session_page import KEEPER_LOCK, OWNER_LOCK, SessionPage, remove_unfinished_pages
 from ataraxis_logger._live.spill import SpillFiles, remove_lost_spills
@@ -87,8 +87,6 @@ def _is_cleared_away(ring: RingConsumer, folder: Path | None) -> bool:
                 discard(folder / PENDING_FOLDER / name)
     except OSError:
         return False
-    with suppress(OSError):  # names of other rings are in it, or it is not there
-        (folder / PENDING_FOLDER).rmdir()
     return True
 
 
@@ -103,6 +101,7 @@ def tidy(states: tuple[Path, ...], page: SessionPage | None = None) -> None:
     remove_exhausted(states, page.folder if page is not None else None)
     remove_lost_spills(states)
     if page is not None and not ring_paths(states):
+        remove_pending_folder(page.folder)
         page.remove()
     for state in states:
         remove_unfinished_rings(state)
