@@ -13,12 +13,13 @@ from ataraxis_logger._entry import ENTRY_PREFIX
 from ataraxis_logger._formats.journal_layout import HEADER_SIZE, list_segments, segment_name
 from ataraxis_logger._formats.npy import npy_header
 from ataraxis_logger._live.claimed_ring import ClaimedRing
-from ataraxis_logger._live.entry_files import PENDING_FOLDER, PROBE, pending_name
+from ataraxis_logger._live.entry_files import PENDING_FOLDER, PROBE, pending_name, pending_names
 from ataraxis_logger._live.places import folder_identity, state_folders
 from ataraxis_logger._live.producers import close_producer
 from ataraxis_logger._live.session_page import SessionPage
 from ataraxis_logger._live.stores import open_store
 from ataraxis_shm import RingConsumer
+from ataraxis_shm._ring_layout import DATA_OFFSET
 from live_helpers import (
     STORAGES,
     assert_nothing_left,
@@ -182,6 +183,41 @@ def test_pending_entries_of_one_time_keep_their_order_over_the_parts_of_helpers(
     assert not part.parent.exists()
 
 
+def test_names_of_stored_entries_go_before_a_session_in_the_other_storage(tmp_path):
+    logger = DataLogger(tmp_path)
+    put_numbered(logger.input_queue, 1, 3)
+    ring = logger.input_queue.producer.ring
+    with RingConsumer.attach(ring.path) as consumer:  # a writer that stored and advanced, and was killed with the rest
+        assert consumer.claim()
+        claimed = ClaimedRing(consumer)
+        batch = claimed.take(10)
+        claimed.stage(batch)
+        claimed.advance(batch)
+    pending = logger.output_directory / PENDING_FOLDER
+    pending.mkdir(parents=True)
+    (pending / pending_name(ring.ring_id, 0)).write_bytes(entry_file(1, 1, b"stored"))
+    with DataLogger(tmp_path, storage="journal"):
+        assert pending_names(logger.output_directory) == set()
+    assert_nothing_left(logger.output_directory)
+    assert recover_logs(logger.output_directory).recovered == 0
+    assert read_log(logger.output_directory) == {}
+
+
+def test_the_end_of_a_session_removes_every_part_that_is_empty(tmp_path):
+    with DataLogger(tmp_path) as logger:
+        put_numbered(logger.input_queue, 1, 3)
+        logger.flush()
+        pending = logger.output_directory / PENDING_FOLDER
+        (pending / "123").mkdir(parents=True)
+        (pending / "124").mkdir()
+        (pending / "124" / "strange").touch()
+        logger.stop()
+        assert [path.name for path in pending.iterdir()] == ["124"]
+        (pending / "124" / "strange").unlink()
+        logger.start()
+    assert_nothing_left(logger.output_directory)
+
+
 @pytest.mark.parametrize("part", ["", "123"])
 def test_pending_entries_of_a_ring_that_waits_are_left_to_it(tmp_path, part):
     logger = DataLogger(tmp_path)
@@ -202,7 +238,7 @@ def test_damage_in_a_ring_is_reported_and_passed_over(tmp_path):
     put_numbered(logger.input_queue, 1, 10)
     (ring,) = state_of(logger)[0].glob("*.ring")
     data = bytearray(ring.read_bytes())
-    at = data.find(struct.pack("<I", 4) + bytes(60))
+    at = data.find(struct.pack("<I", 4) + bytes(60), DATA_OFFSET)  # words of the header may look like it
     with ring.open("r+b") as file:
         file.seek(at)
         file.write(b"\xff")

@@ -7,10 +7,11 @@ import os
 import pickle
 import signal
 import sys
+import threading
 
 import pytest
 
-from ataraxis_logger._live import crew
+from ataraxis_logger._live import crew, tidy
 from ataraxis_logger._live.claimed_ring import ClaimedRing, is_held_by_helpers
 from ataraxis_logger._live.entry_files import pending_names
 from ataraxis_logger._live.helper import HOLD, LET_GO, SETTLE, STORE, Helper
@@ -119,7 +120,7 @@ def test_entries_are_shared_out_and_stored_in_their_order(rig):
     session.close()
     assert not any(map(is_alive, pids))
     assert rig.numbers() == list(range(150))
-    assert [path.name for path in rig.log.glob(".*")] == []
+    assert is_cleared_away(rig.log)
 
 
 @pytest.mark.kill
@@ -195,6 +196,9 @@ class FilesOnAFullDisk:
     def __init__(self):
         self.asked = []
 
+    def use_part(self, name):
+        self.part = name
+
     def store(self, ring_id, entries):
         self.asked.append((ring_id, entries))
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -263,6 +267,79 @@ def test_what_a_helper_refused_before_is_not_taken_for_its_answer_about_a_ring(r
     session.close()
 
 
+def test_an_entry_stored_before_is_found_although_the_log_was_away_from_its_path(rig, tmp_path):
+    """A mount that comes back between a look and the next: what is not seen must not be taken for not there."""
+    session = rig.session()
+    rig.put(30)
+    session.append()
+    session.store.commit()  # and killed: nothing is advanced past
+    session.store.close()
+    session.consumer.close()
+    rig.log.rename(tmp_path / "away")
+    with pytest.raises(FileNotFoundError):
+        rig.session()
+    (tmp_path / "away").rename(rig.log)
+    store = NpyStore(rig.log, session.page)
+    session.consumer = RingConsumer.attach(rig.producer.path)
+    assert session.consumer.claim()
+    session.ring, session.store = ClaimedRing(session.consumer), store
+    rig.log.rename(tmp_path / "away")
+    store.claim(session.ring)
+    (tmp_path / "away").rename(rig.log)
+    session.store_all()
+    session.close()
+    assert rig.numbers() == list(range(30))
+    assert is_cleared_away(rig.log)
+
+
+def test_what_lies_behind_a_batch_is_kept_for_the_next_one(rig):
+    """The batch may be shorter than the one that was stored before: a record in the middle was damaged since."""
+    session = rig.session()
+    rig.put(10)
+    session.append()
+    session.store.commit()
+    session.close()
+    session = rig.session()
+    for count in (4, 6):
+        batch = session.consumer.peek(count)
+        session.store.append(session.ring, batch)
+        session.store.commit()
+        session.ring.advance(batch)
+        session.store.settle(session.ring)
+    session.close()
+    assert rig.numbers() == list(range(10))
+    assert is_cleared_away(rig.log)
+
+
+def test_a_writer_that_ends_takes_nothing_from_under_another_one(rig):
+    session = rig.session()
+    other = NpyStore(rig.log, session.page)
+    rig.put(5)
+    session.store_all()
+    other.close()
+    rig.put(5)
+    session.store_all()
+    session.close()
+    assert rig.numbers() == list(range(10))
+
+
+def test_a_session_ends_when_helpers_of_a_killed_writer_have(rig):
+    """They are settling what it advanced past; one that sleeps is waited for."""
+    session = rig.session()
+    rig.put(30)
+    batch = session.append()
+    session.store.commit()
+    session.ring.advance(batch)
+    session.consumer.close()  # killed before it has settled the batch
+    stopper = threading.Timer(0.3, session.store._crew.close)
+    stopper.start()
+    remove_exhausted((rig.state,), rig.log)
+    stopper.join()
+    assert rig.producer.path.exists()  # its producer lives
+    assert pending_names(rig.log) == set()
+    session.close()
+
+
 @pytest.mark.parametrize("refusal", [errno.EMFILE, errno.ENOLCK, errno.ENOENT])
 def test_a_ring_that_a_helper_cannot_hold_is_stored_without_it(rig, monkeypatch, refusal):
     session = rig.session()
@@ -294,7 +371,7 @@ def test_helpers_are_asked_through_descriptors_of_any_number():
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_a_ring_goes_after_the_pending_names_that_a_killed_writer_left(rig):
+def test_a_ring_goes_after_the_pending_names_that_a_killed_writer_left(rig, monkeypatch):
     """An entry that was archived since has a single link, as one that was not stored: it would come back."""
     session = rig.session()
     rig.put(30)
@@ -303,6 +380,7 @@ def test_a_ring_goes_after_the_pending_names_that_a_killed_writer_left(rig):
     session.ring.advance(batch)
     session.consumer.close()  # killed before it has settled the batch
     rig.producer.close()
+    monkeypatch.setattr(tidy, "_HELPERS_END_S", 0.05)
     remove_exhausted((rig.state,), rig.log)
     assert rig.producer.path.exists()  # its helpers might still be storing
     session.store.close()

@@ -8,7 +8,7 @@ drives) get another last step, under a lock of all writers: look whether the nam
 import errno
 import os
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext, suppress
 from functools import lru_cache
 from pathlib import Path
 from struct import Struct
@@ -51,12 +51,21 @@ def _pending_prefix(ring_id: int) -> str:
 
 def pending_names(folder: Path) -> set[str]:
     """Returns the names of the entries of a log folder that its writers still hold, as paths in the pending folder."""
-    names: set[str] = set()
-    for part in ("", *_parts(folder)):
-        with suppress(FileNotFoundError):  # a helper that ends removes its part
-            prefix = part and f"{part}/"
-            found = os.listdir(folder / PENDING_FOLDER / part)  # noqa: PTH208  # names are all it takes
-            names.update(prefix + name for name in found if not name.isdigit())
+    try:
+        pending = Folder(folder / PENDING_FOLDER)
+    except FileNotFoundError:
+        return set()
+    with closing(pending):
+        return _names_in(pending)
+
+
+def _names_in(pending: Folder) -> set[str]:
+    found = pending.names()
+    names = {name for name in found if not name.isdigit()}
+    for part in found:
+        if part.isdigit():
+            with suppress(FileNotFoundError):  # a helper that ends removes its part
+                names.update(f"{part}/{name}" for name in pending.names(part))
     return names
 
 
@@ -72,18 +81,17 @@ def parse_pending(name: str) -> tuple[int, int] | None:
 
 
 def remove_pending_folder(folder: Path) -> None:
-    """Removes the pending folder of a log, when no writer is at work, if no name is in it."""
-    with suppress(OSError):  # names are in it, of rings that still wait, or it is gone
-        for part in _parts(folder):
-            (folder / PENDING_FOLDER / part).rmdir()
-        (folder / PENDING_FOLDER).rmdir()
+    """Removes the pending folder of a log, when no writer is at work, if no name is in it.
 
-
-def _parts(folder: Path) -> list[str]:
-    """Returns the parts of a pending folder: each helper has its own."""
-    with suppress(FileNotFoundError):
-        return [name for name in os.listdir(folder / PENDING_FOLDER) if name.isdigit()]  # noqa: PTH208  # as above
-    return []
+    Nobody else does: a writer that removed it when it ended would take it from under another one.
+    """
+    pending = folder / PENDING_FOLDER
+    with suppress(OSError):  # it is not there, or cannot be read
+        for part in os.listdir(pending):  # noqa: PTH208  # names are all it takes
+            if part.isdigit():
+                with suppress(OSError):  # names are in it, of a ring that waits, or its helper just removed it
+                    (pending / part).rmdir()
+        pending.rmdir()
 
 
 def time_key(body: bytes | memoryview) -> bytes | memoryview:
@@ -97,8 +105,8 @@ class EntryFiles:
     Args:
         folder: The log folder. It must exist and is never made.
         identity: What `places.folder_identity` has said of it.
-        naming: The lock for file systems without hard links. Without it there have to be hard links.
-        part: The part of the pending folder to stage in: processes that make files in one folder wait for one another.
+        naming: A writer's lock for file systems without hard links. A helper has none: there have to be hard links,
+            and its writer's pending folder.
 
     Attributes:
         folder: The log folder, open.
@@ -109,22 +117,36 @@ class EntryFiles:
         OSError: The folder is not there, is another one, or refuses to be written to.
     """
 
-    def __init__(self, folder: Path, identity: int, naming: NamingLock | None = None, part: str = "") -> None:
+    def __init__(self, folder: Path, identity: int, naming: NamingLock | None = None) -> None:
         self._naming = naming
-        self._staging = f"{PENDING_FOLDER}/{part}" if part else PENDING_FOLDER
+        self._part = ""
         self._repeats: dict[str, int] = {}
         self._held: dict[int, list[str]] = {}
         with ExitStack() as opened:
             self.folder = Folder(folder)
             opened.callback(self.folder.close)
             require_identity(folder, identity)
-            self.folder.make_folder(PENDING_FOLDER)
-            if part:
-                self.folder.make_folder(self._staging)
-            self.pending = Folder(folder / self._staging)
+            if naming is not None:
+                self.folder.make_folder(PENDING_FOLDER)
+            self.pending = Folder(folder / PENDING_FOLDER)
             opened.callback(self.pending.close)
             self.has_links = naming is None or self._try_link()
             opened.pop_all()
+
+    def names(self) -> set[str]:
+        """Returns what `pending_names` does, of this very folder, whatever is at its path now."""
+        return _names_in(self.pending)
+
+    def use_part(self, name: str) -> None:
+        """Stages in a part of the pending folder: processes that make files in one folder wait for one another.
+
+        Whoever asks for it holds a lock on a ring, so that nobody takes it for left behind.
+        """
+        if not self._part:
+            part = f"{PENDING_FOLDER}/{name}"
+            self.folder.make_folder(part)
+            whole, self.pending, self._part = self.pending, Folder(self.folder.path / part), part
+            whole.close()
 
     def store(self, ring_id: int, entries: Iterable[Entry], spills: SpillFiles | None = None) -> None:
         """Stages and names entries of a ring one after the other (see `stage`); `settle` is to follow."""
@@ -192,12 +214,12 @@ class EntryFiles:
                 pass  # a predecessor was killed after it had removed this one
 
     def close(self) -> None:
-        """Removes the folder of pending names, and first its part of it, if empty; lets go of the log folder."""
-        with suppress(OSError):  # names of other writers, or parts of their helpers, are in it, or it is gone
-            self._remove_probes()
-            self.folder.remove_folder(self._staging)
-            if self._staging != PENDING_FOLDER:  # the last helper of a writer that was killed may be the last of all
-                self.folder.remove_folder(PENDING_FOLDER)
+        """Removes its part of the pending folder, if it has one and that is empty, and lets go of the log folder."""
+        with suppress(OSError):  # names are in it that a successor will ask for, or it is gone
+            if self._part:
+                self.folder.remove_folder(self._part)
+            else:
+                self._remove_probes()
         self.pending.close()
         self.folder.close()
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_FOLDER: Final = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 _MODE: Final = 0o666  # the umask takes what the user does not want, as with open()
 
 
@@ -23,11 +24,17 @@ class Folder:
         if sys.platform == "win32":  # pragma: no cover (written and type-checked for, not yet run)
             self._prefix = f"{path}{os.sep}"
         else:
-            self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self.fd = os.open(path, _FOLDER)
 
-    def names(self) -> list[str]:
-        """Returns the names in the folder."""
-        return os.listdir(self.path if self.fd is None else self.fd)  # noqa: PTH208  # Path knows no descriptors
+    def names(self, inner: str = "") -> list[str]:
+        """Returns the names in the folder, or in a folder in it."""
+        if self.fd is None or not inner:
+            return os.listdir(self.path / inner if self.fd is None else self.fd)  # noqa: PTH208  # Path knows no descriptors
+        descriptor = os.open(inner, _FOLDER, dir_fd=self.fd)
+        try:
+            return os.listdir(descriptor)  # noqa: PTH208  # the same
+        finally:
+            os.close(descriptor)
 
     def make_folder(self, name: str) -> None:
         """Makes a folder in this one, unless it is there."""

@@ -26,6 +26,7 @@ class Helper:
 
     def __init__(self, number: int, files: EntryFiles) -> None:
         self._lock = HELPER_LOCKS + number
+        self._files = files
         self._rings: dict[str, OpenFile] = {}
         self._answers: Final[dict[int, Callable[..., None]]] = {
             HOLD: self._hold,
@@ -60,6 +61,11 @@ class Helper:
         if not file.try_lock_byte(self._lock):
             file.close()
             raise BlockingIOError(f"a helper of an earlier writer still stores from {ring}")
+        try:
+            self._files.use_part(str(os.getpid()))
+        except OSError:
+            file.close()
+            raise
         self._rings[ring] = file
 
     def _let_go(self, ring: str) -> None:
@@ -71,7 +77,7 @@ def main(arguments: Sequence[str]) -> None:
     number, identity, folder = int(arguments[0]), int(arguments[1]), Path(arguments[2])
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever is printed must not get between the answers
-    files = EntryFiles(folder, identity, part=str(os.getpid()))
+    files = EntryFiles(folder, identity)
     try:
         Helper(number, files).serve(sys.stdin.buffer, replies)
     finally:

@@ -10,6 +10,7 @@ from ataraxis_logger._live.entry_files import PENDING_FOLDER, PROBE, parse_pendi
 from ataraxis_logger._live.places import ring_paths
 from ataraxis_shm._errors import RingFormatError
 from ataraxis_shm._ring_consumer import RingConsumer
+from ataraxis_shm._system import discard
 
 
 class Leftovers(NamedTuple):
@@ -30,14 +31,19 @@ def settle_leftovers(folder: Path, states: tuple[Path, ...]) -> Leftovers:
     The caller holds the owner's lock, and no writer is at work.
     """
     names = pending_names(folder)
-    rings = _ring_ids(states) if names else set()
+    tails = _tails(states) if names else {}
     recovered, torn = 0, []
     for name in sorted(names, key=lambda name: parse_pending(name) or ()):  # as they were accepted
         parsed = parse_pending(name)
         path = folder / PENDING_FOLDER / name
         if name.startswith(PROBE):
             path.unlink()
-        if parsed is None or parsed[0] in rings:
+        if parsed is None:
+            continue
+        tail = tails.get(parsed[0])
+        if tail is not None:
+            if parsed[1] < tail:  # stored, and its writer was killed before it had cleared it away
+                discard(path)
             continue
         with suppress(FileNotFoundError):  # a helper that its writer left behind was just removing it
             if path.stat().st_nlink == 1:
@@ -50,12 +56,13 @@ def settle_leftovers(folder: Path, states: tuple[Path, ...]) -> Leftovers:
     return Leftovers(recovered, tuple(torn))
 
 
-def _ring_ids(states: tuple[Path, ...]) -> set[int]:
-    found = set()
+def _tails(states: tuple[Path, ...]) -> dict[int, int]:
+    """Returns up to where the packages of each ring are stored."""
+    found = {}
     for path in ring_paths(states):
         try:
             with RingConsumer.attach(path) as ring:
-                found.add(ring.ring_id)
+                found[ring.ring_id] = ring.tail
         except (FileNotFoundError, RingFormatError):
             continue
     return found

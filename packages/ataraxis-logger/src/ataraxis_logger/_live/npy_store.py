@@ -22,7 +22,7 @@ from zlib import crc32
 
 from ataraxis_logger._live.claimed_ring import is_held_by_helpers
 from ataraxis_logger._live.crew import Crew
-from ataraxis_logger._live.entry_files import EntryFiles, parse_pending, pending_name, pending_names, time_key
+from ataraxis_logger._live.entry_files import EntryFiles, parse_pending, pending_name, time_key
 from ataraxis_logger._live.places import require_identity
 from ataraxis_logger._live.session_page import NAMING_LOCK, SessionPage
 from ataraxis_shm._ring_layout import wait_until
@@ -81,7 +81,7 @@ class NpyStore:
             raise BlockingIOError(errno.EAGAIN, "helpers of a writer that was killed still store from", str(ring.path))
         left: dict[int, _Left] = {}
         pending = self._files.pending
-        for name in pending_names(self._files.folder.path):
+        for name in self._files.names():
             parsed = parse_pending(name)
             if parsed is not None and parsed[0] == ring.ring_id:
                 if parsed[1] < ring.tail:
@@ -93,7 +93,8 @@ class NpyStore:
     def append(self, ring: "ClaimedRing", batch: "Batch") -> None:
         """Begins to stage and name a batch, with what help there is; see `Store.append`."""
         require_identity(self._files.folder.path, self._page.folder_identity)
-        left, self._left[ring.ring_id] = self._left[ring.ring_id], {}
+        every = self._left[ring.ring_id]
+        left = {position: every.pop(position) for position in list(every) if position < batch.end}
         if self._files.has_links:
             ring.stage(batch)
             self._append_linked(ring, batch, left)
@@ -120,7 +121,7 @@ class NpyStore:
         """Does nothing: `sync_interval` is the journal's."""
 
     def close(self) -> None:
-        """Ends the helpers, removes the folder of pending names if it is empty, and lets go of the log folder."""
+        """Ends the helpers, and lets go of the log folder."""
         try:
             self._crew.wait()
         finally:

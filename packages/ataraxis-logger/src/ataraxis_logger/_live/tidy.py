@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ataraxis_logger._live.claimed_ring import is_held_by_helpers, is_unfinished, stored_count
 from ataraxis_logger._live.entry_files import PENDING_FOLDER, parse_pending, pending_names, remove_pending_folder
@@ -12,7 +12,10 @@ from ataraxis_logger._live.spill import SpillFiles, remove_lost_spills
 from ataraxis_shm._errors import RingFormatError
 from ataraxis_shm._ring_consumer import RingConsumer
 from ataraxis_shm._ring_create import remove_unfinished_rings
+from ataraxis_shm._ring_layout import wait_until
 from ataraxis_shm._system import discard
+
+_HELPERS_END_S: Final = 5.0
 
 
 class Survey(NamedTuple):
@@ -61,29 +64,32 @@ def remove_exhausted(states: tuple[Path, ...], folder: Path | None = None) -> No
 
     Args:
         states: The state folders of the log.
-        folder: The log folder, where it is known: what a killed writer left there of such a ring goes first.
+        folder: The log folder, where it is known, at the end of a session: what a killed writer left there of a ring's
+            stored entries goes first.
     """
     for path in ring_paths(states):
         with suppress(FileNotFoundError, RingFormatError), RingConsumer.attach(path) as ring:
-            if ring.claim() and ring.exhausted and _is_cleared_away(ring, folder):
+            if ring.claim() and _is_cleared_away(ring, folder) and ring.exhausted:
                 SpillFiles(path, states).discard_all()  # first: without the ring nobody would look for them
                 ring.unlink()
 
 
 def _is_cleared_away(ring: RingConsumer, folder: Path | None) -> bool:
-    """Removes the pending names of a ring, whose entries are all stored; tells whether there are none any more.
+    """Removes the pending names of a ring's stored entries; tells whether there are none any more.
 
     Without the ring, nobody would know what they mean: one whose entry was archived since has a single link, like an
     entry that was not stored.
     """
-    if is_held_by_helpers(ring.path):
+    # Those of a writer that was killed in the last moment finish what they were given, and end.
+    patience = _HELPERS_END_S if folder is not None else 0.0
+    if not wait_until(lambda: not is_held_by_helpers(ring.path), patience):
         return False
     if folder is None or not ring.tail:
         return True
     try:
         for name in pending_names(folder):
             parsed = parse_pending(name)
-            if parsed is not None and parsed[0] == ring.ring_id:
+            if parsed is not None and parsed[0] == ring.ring_id and parsed[1] < ring.tail:
                 discard(folder / PENDING_FOLDER / name)
     except OSError:
         return False
@@ -100,9 +106,10 @@ def tidy(states: tuple[Path, ...], page: SessionPage | None = None) -> None:
     """
     remove_exhausted(states, page.folder if page is not None else None)
     remove_lost_spills(states)
-    if page is not None and not ring_paths(states):
+    if page is not None:
         remove_pending_folder(page.folder)
-        page.remove()
+        if not ring_paths(states):
+            page.remove()
     for state in states:
         remove_unfinished_rings(state)
         remove_unfinished_pages(state)
