@@ -146,8 +146,8 @@ class SegmentWriter:
             OSError: the system refused to remove it; it is let go of all the same.
         """
         try:
-            if self.is_in_place:  # else its name may be another segment's by now
-                self.path.unlink()
+            if self._file is not None:
+                _remove_own(self.path, os.fstat(self._file.fd))
         finally:
             self.abandon()
 
@@ -200,7 +200,8 @@ def _create_segment(folder: Path, number: int | None) -> OpenFile:
                 file = _open_locked(path)
             except BaseException:
                 # The writer tries again, with the next number: it must not leave a file each time.
-                _remove_made(path, made)
+                with suppress(OSError):  # the refusal that matters is the first one
+                    _remove_own(path, made)
                 raise
             if file is not None:
                 return file
@@ -233,7 +234,8 @@ def _open_locked(path: Path) -> OpenFile | None:
     return file
 
 
-def _remove_made(path: Path, made: os.stat_result) -> None:
-    with suppress(OSError):  # the refusal that matters is the first one
-        if os.path.samestat(path.stat(), made):
+def _remove_own(path: Path, own: os.stat_result) -> None:
+    """Removes a file, unless its name is another one's by now, or nobody's."""
+    with suppress(FileNotFoundError):
+        if os.path.samestat(path.stat(), own):
             path.unlink()

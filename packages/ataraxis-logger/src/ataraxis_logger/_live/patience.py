@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -28,7 +27,6 @@ class Patience:
 
     def __init__(self, block: bool, timeout: float | None) -> None:
         self._pressure = Pressure(block, timeout)
-        self._deadline = time.monotonic() + timeout if block and timeout is not None else None
 
     def wait(self, producer: "FolderProducer", attempt: Callable[[float], bool]) -> None:
         """Attempts something that needs space until it succeeds.
@@ -46,7 +44,7 @@ class Patience:
             nonlocal seconds
             if attempt(seconds):
                 return True
-            left = self._left()
+            left = self._pressure.left()
             seconds = _SLICE_S if left is None else min(left, _SLICE_S)
             _waiting[this] = producer
             return False
@@ -64,12 +62,9 @@ class Patience:
         """
         lock = producer.spill_lock
         # A thread that copies is soon done, and that is no matter of space. One that waits for space is.
-        wait_until(lambda: lock.acquire(blocking=False) or producer in _waiting.values(), self._left())
+        wait_until(lambda: lock.acquire(blocking=False) or producer in _waiting.values(), self._pressure.left())
         if not owns(producer):
             self.wait(producer, lambda seconds: lock.acquire(timeout=seconds))
-
-    def _left(self) -> float | None:
-        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
 
 def owns(producer: "FolderProducer") -> bool:

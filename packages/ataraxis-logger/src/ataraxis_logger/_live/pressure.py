@@ -62,9 +62,13 @@ class Pressure:
     """
 
     def __init__(self, block: bool, timeout: float | None) -> None:
-        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._deadline = time.monotonic() + timeout if block and timeout is not None else None
         self._block = block
         self._trouble = Trouble()
+
+    def left(self) -> float | None:
+        """Returns how many seconds are left of the timeout; None when there is none."""
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
 
     def wait(self, producer: "FolderProducer", has_space: Callable[[], bool], full: "RingFullError | None") -> None:
         """Returns when there is space.
@@ -77,9 +81,9 @@ class Pressure:
         if not self._block:
             raise _full(producer, "and the call was asked not to wait", errno.EAGAIN) from full
         while True:
-            left = None if self._deadline is None else self._deadline - time.monotonic()
+            left = self.left()
             self._look(producer)
-            if left is not None and left <= 0:
+            if left == 0:
                 raise _full(
                     producer, "and stayed full for as long as the call was asked to wait", errno.EAGAIN
                 ) from full
