@@ -10,7 +10,6 @@ finish what they were given and end, and until then a successor sees that somebo
 
 import errno
 import pickle
-import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -86,6 +85,8 @@ class HelperProcess:
     """One helper, as its writer sees it. Every request is answered, in order, by None or by what was refused."""
 
     def __init__(self, number: int, folder: Path, page: "SessionPage") -> None:
+        import subprocess  # noqa: PLC0415  # writers start sooner without it, and few need help
+
         self._process = subprocess.Popen(  # noqa: S603  # our own command
             # The last one tells people, and tests, whose helper it is.
             command(HELPER, str(number), str(page.folder_identity), folder, page.path.parent),

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -256,5 +255,7 @@ else:
         try:
             _work(tuple(map(Path, arguments)), ready)
         except Exception:
+            import traceback  # noqa: PLC0415  # a keeper starts sooner without it
+
             ready.tell(traceback.format_exc().encode())
             raise

@@ -3,7 +3,6 @@
 import os
 import sys
 import time
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -213,8 +212,8 @@ def main(arguments: Sequence[str]) -> None:
     try:
         Writer(states, page, number).run()
     except Exception as error:  # noqa: BLE001  # whatever it was
-        page.report_error(f"writer {number} failed: {_last_line(error)}")
-        traceback.print_exc()
+        page.report_error(f"writer {number} failed: {type(error).__name__}: {error}")
+        sys.excepthook(type(error), error, error.__traceback__)  # the module traceback takes longer to import
         sys.exit(_CRASH_STATUS)
     finally:
         slot.pid = 0
@@ -234,7 +233,3 @@ else:
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         with suppress(OSError, ValueError):  # macOS grants less than it says
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def _last_line(error: BaseException) -> str:
-    return traceback.format_exception_only(error)[-1].strip()
