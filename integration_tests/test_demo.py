@@ -15,10 +15,13 @@ DEMO = ROOT / "tools" / "demo"
 HARNESS = """
 import shutil, sys
 from pathlib import Path
+from types import ModuleType
 sys.path[:0] = [{demo!r}, {here!r}]
 import demo
 import test_demo
 if __name__ == "__main__":
+    sys.modules["figure"] = ModuleType("figure")  # other tests look at the picture
+    sys.modules["figure"].draw = lambda *_: None
     acquire, recorded = demo.acquire, []
     def acquire_once(config, output, interrupted):
         recorded[:] = recorded or acquire(config, Path({tmp!r}, "recorded"), interrupted)
@@ -95,9 +98,8 @@ def test_one_damaged_sample_fails_the_demo(tmp_path):
 
 @pytest.mark.kill
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT to a process group")
-@pytest.mark.parametrize("storage", ["npy", "journal"])
-def test_ctrl_c_ends_the_recording_with_everything_verified(storage, tmp_path):
-    arguments = ["--duration", "600", "--rate", "200", "--storage", storage, "--output", str(tmp_path)]
+def test_ctrl_c_ends_the_recording_with_everything_verified(tmp_path):
+    arguments = ["--duration", "600", "--rate", "200", "--output", str(tmp_path)]
     with subprocess.Popen(
         [sys.executable, str(DEMO), *arguments],
         stdout=subprocess.PIPE,
@@ -115,9 +117,9 @@ def test_ctrl_c_ends_the_recording_with_everything_verified(storage, tmp_path):
 
 
 def wait_for_samples(log_folder, demo):
-    """Until something is stored: a file of 1 kB in all, in either storage."""
+    """Until something is stored."""
     while demo.poll() is None:
-        if sum(path.stat().st_size for path in log_folder.glob("*.*") if path.suffix in {".npy", ".axj"}) > 1000:
+        if any(log_folder.glob("*.npy")):
             return
     pytest.fail("the demo ended by itself")
 
