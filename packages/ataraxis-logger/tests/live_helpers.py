@@ -22,8 +22,8 @@ from ataraxis_logger._entry import parse_stem
 from ataraxis_logger._formats.journal_layout import list_segments
 from ataraxis_logger._formats.journal_reader import SegmentScan
 from ataraxis_logger._formats.positions import Seen
-from ataraxis_logger._live.entry_files import pending_names, remove_pending_folder
 from ataraxis_logger._live.npy_store import NpyStore
+from ataraxis_logger._live.pending import pending_names, remove_pending_folder
 from ataraxis_logger._live.places import folder_identity, real_folder, ring_paths, state_folders
 from ataraxis_logger._live.session_page import SessionPage
 

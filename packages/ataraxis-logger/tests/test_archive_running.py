@@ -12,7 +12,7 @@ import pytest
 
 from archive_helpers import Entry, archived, field_loop
 from ataraxis_logger import DataLogger, LogArchiveReader, LogPackage, compress_npy_logs
-from ataraxis_logger._live.entry_files import PENDING_FOLDER, pending_name
+from ataraxis_logger._live.pending import PENDING_FOLDER, pending_name
 
 STORAGES = pytest.mark.parametrize("storage", ["npy", "journal"])
 

@@ -13,7 +13,7 @@ from ataraxis_logger._entry import ENTRY_PREFIX
 from ataraxis_logger._formats.journal_layout import HEADER_SIZE, list_segments, segment_name
 from ataraxis_logger._formats.npy import npy_header
 from ataraxis_logger._live.claimed_ring import ClaimedRing
-from ataraxis_logger._live.entry_files import PENDING_FOLDER, PROBE, pending_name, pending_names
+from ataraxis_logger._live.pending import PENDING_FOLDER, PROBE, pending_name, pending_names
 from ataraxis_logger._live.places import folder_identity, state_folders
 from ataraxis_logger._live.producers import close_producer
 from ataraxis_logger._live.session_page import SessionPage

@@ -13,9 +13,9 @@ import pytest
 
 from ataraxis_logger._live import crew, tidy
 from ataraxis_logger._live.claimed_ring import ClaimedRing, is_held_by_helpers
-from ataraxis_logger._live.entry_files import pending_names
 from ataraxis_logger._live.helper import HOLD, LET_GO, SETTLE, STORE, Helper
 from ataraxis_logger._live.npy_store import NpyStore
+from ataraxis_logger._live.pending import pending_names
 from ataraxis_logger._live.session_page import SessionPage
 from ataraxis_logger._live.tidy import remove_exhausted
 from ataraxis_shm import RingConsumer, RingProducer

@@ -13,9 +13,9 @@ import pytest
 from ataraxis_logger import DataLogger
 from ataraxis_logger._formats.journal_layout import BODY_PREFIX
 from ataraxis_logger._live import writer as writer_module
-from ataraxis_logger._live.entry_files import pending_names
 from ataraxis_logger._live.folder import Folder
 from ataraxis_logger._live.npy_store import NpyStore
+from ataraxis_logger._live.pending import pending_names
 from ataraxis_logger._live.places import folder_identity, make_state_folder, ring_paths
 from ataraxis_logger._live.session_page import STARTED, STOPPING, SessionPage
 from ataraxis_logger._live.writer import Writer

@@ -8,7 +8,7 @@ drives) get another last step, under a lock of all writers: look whether the nam
 import errno
 import os
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, ExitStack, closing, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from functools import lru_cache
 from pathlib import Path
 from struct import Struct
@@ -20,11 +20,9 @@ from ataraxis_logger._files import write_all
 from ataraxis_logger._formats.journal_layout import BODY_PREFIX
 from ataraxis_logger._formats.npy import SUFFIX, npy_header
 from ataraxis_logger._live.folder import Folder
+from ataraxis_logger._live.pending import PENDING_FOLDER, PROBE, names_in, pending_prefix
 from ataraxis_logger._live.places import require_identity
 from ataraxis_logger._live.spill import Reference, SpillFiles
-
-PENDING_FOLDER: Final = ".pending"
-PROBE: Final = "probe-"
 
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL})
 _REPEATS_KEPT: Final = 4096
@@ -38,60 +36,6 @@ Entry = tuple[int, bytes | memoryview]
 
 NamingLock = Callable[[], AbstractContextManager[None]]
 """Gives the lock under which all writers of a log give names, where there are no hard links."""
-
-
-def pending_name(ring_id: int, position: int) -> str:
-    """Returns the name of an entry that is being stored."""
-    return f"{_pending_prefix(ring_id)}{position:x}"
-
-
-def _pending_prefix(ring_id: int) -> str:
-    return f"{ring_id:016x}."
-
-
-def pending_names(folder: Path) -> set[str]:
-    """Returns the names of the entries of a log folder that its writers still hold, as paths in the pending folder."""
-    try:
-        pending = Folder(folder / PENDING_FOLDER)
-    except FileNotFoundError:
-        return set()
-    with closing(pending):
-        return _names_in(pending)
-
-
-def _names_in(pending: Folder) -> set[str]:
-    found = pending.names()
-    names = {name for name in found if not name.isdigit()}
-    for part in found:
-        if part.isdigit():
-            with suppress(FileNotFoundError):  # a helper that ends removes its part
-                names.update(f"{part}/{name}" for name in pending.names(part))
-    return names
-
-
-def parse_pending(name: str) -> tuple[int, int] | None:
-    """Returns the ring id and position in a pending name, with or without the part it is in; None for another name."""
-    name = name.rpartition("/")[2]
-    ring_id, _, position = name.partition(".")
-    try:
-        parsed = int(ring_id, 16), int(position, 16)
-    except ValueError:
-        return None
-    return parsed if pending_name(*parsed) == name else None
-
-
-def remove_pending_folder(folder: Path) -> None:
-    """Removes the pending folder of a log, when no writer is at work, if no name is in it.
-
-    Nobody else does: a writer that removed it when it ended would take it from under another one.
-    """
-    pending = folder / PENDING_FOLDER
-    with suppress(OSError):  # it is not there, or cannot be read
-        for part in os.listdir(pending):  # noqa: PTH208  # names are all it takes
-            if part.isdigit():
-                with suppress(OSError):  # names are in it, of a ring that waits, or its helper just removed it
-                    (pending / part).rmdir()
-        pending.rmdir()
 
 
 def time_key(body: bytes | memoryview) -> bytes | memoryview:
@@ -135,7 +79,7 @@ class EntryFiles:
 
     def names(self) -> set[str]:
         """Returns what `pending_names` does, of this very folder, whatever is at its path now."""
-        return _names_in(self.pending)
+        return names_in(self.pending)
 
     def use_part(self, name: str) -> None:
         """Stages in a part of the pending folder: processes that make files in one folder wait for one another.
@@ -150,7 +94,7 @@ class EntryFiles:
 
     def store(self, ring_id: int, entries: Iterable[Entry], spills: SpillFiles | None = None) -> None:
         """Stages and names entries of a ring one after the other (see `stage`); `settle` is to follow."""
-        prefix, held = _pending_prefix(ring_id), self._held.setdefault(ring_id, [])
+        prefix, held = pending_prefix(ring_id), self._held.setdefault(ring_id, [])
         for position, body in entries:
             pending = f"{prefix}{position:x}"
             held.append(pending)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ataraxis_logger._entry import ENTRY_PREFIX, stem_of
 from ataraxis_logger._formats.npy import HEADER_SIZE, SUFFIX, parse_npy
-from ataraxis_logger._live.entry_files import PENDING_FOLDER, PROBE, parse_pending, pending_names, remove_pending_folder
+from ataraxis_logger._live.pending import PENDING_FOLDER, PROBE, parse_pending, pending_names, remove_pending_folder
 from ataraxis_logger._live.places import ring_paths
 from ataraxis_shm._errors import RingFormatError
 from ataraxis_shm._ring_consumer import RingConsumer

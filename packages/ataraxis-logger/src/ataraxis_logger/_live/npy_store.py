@@ -22,7 +22,8 @@ from zlib import crc32
 
 from ataraxis_logger._live.claimed_ring import is_held_by_helpers
 from ataraxis_logger._live.crew import Crew
-from ataraxis_logger._live.entry_files import EntryFiles, parse_pending, pending_name, time_key
+from ataraxis_logger._live.entry_files import EntryFiles, time_key
+from ataraxis_logger._live.pending import parse_pending, pending_name
 from ataraxis_logger._live.places import require_identity
 from ataraxis_logger._live.session_page import NAMING_LOCK, SessionPage
 from ataraxis_shm._ring_layout import wait_until

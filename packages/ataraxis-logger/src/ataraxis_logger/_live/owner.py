@@ -9,9 +9,9 @@ from threading import RLock
 from typing import TYPE_CHECKING, Final
 
 from ataraxis_logger._errors import FlushTimeoutError, LoggerStateError
-from ataraxis_logger._live.entry_files import pending_names
 from ataraxis_logger._live.exits import SESSION_PRIORITY, ctrl_c_put_off, drain_at_exit, leave_at_exit, report_at_exit
 from ataraxis_logger._live.launch import start_keeper
+from ataraxis_logger._live.pending import pending_names
 from ataraxis_logger._live.places import LogPlace, folder_identity, make_state_folder
 from ataraxis_logger._live.pressure import PATIENCE_S, Trouble, revive
 from ataraxis_logger._live.producers import close_producer, current_producer

@@ -15,8 +15,8 @@ from ataraxis_logger._formats.journal_layout import (
 )
 from ataraxis_logger._formats.journal_reader import Damage, SegmentScan
 from ataraxis_logger._formats.positions import Seen
-from ataraxis_logger._live.entry_files import PENDING_FOLDER
 from ataraxis_logger._live.owner import OwnedSession, SessionSettings
+from ataraxis_logger._live.pending import PENDING_FOLDER
 from ataraxis_logger._live.places import place_of, real_folder, state_folders
 from ataraxis_logger._live.session_page import KEEPER_LOCK, OWNER_LOCK, SessionPage
 from ataraxis_logger._live.tidy import Survey, survey, tidy_unowned

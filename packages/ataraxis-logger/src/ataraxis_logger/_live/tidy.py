@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ataraxis_logger._live.claimed_ring import is_held_by_helpers, is_unfinished, stored_count
-from ataraxis_logger._live.entry_files import PENDING_FOLDER, parse_pending, pending_names, remove_pending_folder
+from ataraxis_logger._live.pending import PENDING_FOLDER, parse_pending, pending_names, remove_pending_folder
 from ataraxis_logger._live.places import ring_paths
 from ataraxis_logger._live.session_page import KEEPER_LOCK, OWNER_LOCK, SessionPage, remove_unfinished_pages
 from ataraxis_logger._live.spill import SpillFiles, remove_lost_spills
