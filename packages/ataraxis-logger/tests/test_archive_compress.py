@@ -159,6 +159,15 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         compress_npy_logs(tmp_path / "nowhere")
 
 
+def test_the_folder_above_logs_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
+    for number in range(5):
+        (tmp_path / f"rig{number}_data_log").mkdir()
+    with pytest.raises(LogNotFoundError, match=r"is not a log, but holds some: name one of rig0_data_log.* and 2 more"):
+        compress_npy_logs(tmp_path)
+    write_npy(tmp_path, [(1, 5, b"5")])  # a log of another name, in which others lie
+    assert compress_npy_logs(tmp_path).entries == 1
+
+
 def test_assembling_stores_and_removes_by_default(tmp_path: Path) -> None:
     write_npy(tmp_path, ENTRIES)
     assemble_log_archives(tmp_path)

@@ -57,6 +57,9 @@ def test_nothing_to_recover(tmp_path, journal, tmp_path_factory):
     assert recover_logs(str(folder_with(tmp_path_factory, journal))) == RecoveryReport(intact=RECORDS)
     with pytest.raises(LogNotFoundError):
         recover_logs(tmp_path / "missing")
+    (tmp_path / "rig_data_log").mkdir()
+    with pytest.raises(LogNotFoundError, match="name one of rig_data_log"):
+        recover_logs(tmp_path)
 
 
 @pytest.mark.parametrize("storage", STORAGES)

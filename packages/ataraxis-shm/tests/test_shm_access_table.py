@@ -6,6 +6,7 @@ and NumPy integers that do not fit raise as Python ones did.
 """
 
 import datetime as dt
+import math
 import warnings
 
 import numpy as np
@@ -258,6 +259,32 @@ def test_integer_limits(make, integer, order):
                 shared.write_data((0, 2), data)
     shared.write_data((0, 2), [int(limits.max), 0.5])
     assert shared.read_data((0,), convert_output=True) == [int(limits.max), 0], "no rounding through floats"
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.longdouble, float])
+@pytest.mark.parametrize("bad", [-1.0, 256.0, 1e4, math.inf, -math.inf, math.nan])
+def test_floats_that_do_not_fit_into_integers_raise_and_write_nothing(numbers, kind, bad):
+    """NumPy's own conversion stores 44 for 300.0."""
+    expected = InvalidDataError if math.isnan(bad) else IntegerRangeError
+    for index, data in ((1, kind(bad)), ((1, 3), np.array([1.5, bad], kind)), ((1, 3), [kind(1.5), kind(bad)])):
+        with pytest.raises(expected):
+            numbers.write_data(index, data)
+        with pytest.raises(expected):
+            numbers[slice(*index) if isinstance(index, tuple) else index] = data
+    assert numbers.read_data((0,), convert_output=True) == START
+    numbers.write_data((1, 3), np.array([-0.9, 255.9], kind if kind is not np.float16 else np.float32))
+    assert numbers.read_data((1, 3), convert_output=True) == [0, 255]
+
+
+@pytest.mark.parametrize("integer", [np.int64, np.uint64])
+def test_floats_at_the_limits_of_the_largest_integers(make, integer):
+    shared = make(np.zeros(2, dtype=integer))
+    limits = np.iinfo(integer)
+    with pytest.raises(IntegerRangeError):
+        shared.write_data(0, np.float64(limits.max))  # rounded up to the next power of two
+    below = np.nextafter(np.float64(limits.max), 0)
+    shared.write_data((0,), np.array([float(limits.min), below]))
+    assert shared.read_data((0,), convert_output=True) == [int(limits.min), int(below)]
 
 
 @pytest.mark.parametrize(("datatype", "largest"), [(np.float16, 65504), (np.float32, 2**127), (np.float64, 2**1023)])

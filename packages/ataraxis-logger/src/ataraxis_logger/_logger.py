@@ -16,6 +16,7 @@ from ataraxis_logger._live.ring_watch import RingWatch
 from ataraxis_logger._live.session_page import SessionPage
 from ataraxis_logger._live.statistics import LogStatistics, Statistician
 from ataraxis_logger._live.writer_process import WriterProcess
+from ataraxis_logger._log_folder import FOLDER_ENDING
 from ataraxis_logger._source import LogSource
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 Storage = Literal["npy", "journal"]
 
-FOLDER_ENDING: Final = "_data_log"
 DEFAULT_BUFFER_SIZE: Final = 16 << 20
 MOST_THREADS: Final = 1024
 LONGEST_SLEEP_US: Final = 1_000_000

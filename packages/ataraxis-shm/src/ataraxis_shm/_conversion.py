@@ -39,12 +39,12 @@ def directly_storable_types(datatype: np.dtype[Any]) -> frozenset[type]:
 
 
 def convert(data: object, datatype: np.dtype[Any]) -> NDArray[Any]:
-    """Converts data to an array of a datatype, as NumPy does, except that integers must fit.
+    """Converts data to an array of a datatype, as NumPy does, except that what goes into integers must fit.
 
     Floating-point numbers lose their fraction on the way into integers.
 
     Raises:
-        IntegerRangeError: If an integer does not fit (a ValueError and an OverflowError).
+        IntegerRangeError: If a number does not fit (a ValueError and an OverflowError).
         InvalidDataError: If the data means nothing in this datatype (a ValueError).
         TypeError: If the data is of a type that has no place in this datatype.
     """
@@ -104,9 +104,31 @@ def _check_range(data: object, limits: tuple[int, int], datatype: np.dtype[Any])
     elif source.dtype.hasobject or not isinstance(data, (np.ndarray, np.generic, float)):
         # NumPy has no common type for integers of more than 64 bits, or makes them floating-point numbers.
         for item in np.asarray(data, dtype=object).flat:
-            number = _as_integer(item)
-            if number is not None and not limits[0] <= number <= limits[1]:
-                raise _does_not_fit(item, datatype)
+            _check_item(item, limits, datatype)
+    elif source.dtype.kind == "f" and source.size:
+        _check_truncated(data, source.min(), source.max(), datatype)
+
+
+def _check_item(item: object, limits: tuple[int, int], datatype: np.dtype[Any]) -> None:
+    if isinstance(item, float | np.floating):
+        _check_truncated(item, item, item, datatype)
+        return
+    number = _as_integer(item)
+    if number is not None and not limits[0] <= number <= limits[1]:
+        raise _does_not_fit(item, datatype)
+
+
+def _check_truncated(
+    data: object, lowest: "float | np.floating[Any]", highest: "float | np.floating[Any]", datatype: np.dtype[Any]
+) -> None:
+    """Raises for floats on their way into integers that do not fit without their fractions: NumPy wraps them."""
+    if datatype.kind not in _INTEGER_KINDS:
+        return
+    if np.isnan(lowest):  # a nan is the extreme of whatever it is among
+        raise InvalidDataError(f"Unable to convert {short_repr(data)} to {datatype}: nan is no integer.")
+    limits = np.iinfo(datatype)
+    if np.isinf(lowest) or np.isinf(highest) or not limits.min <= int(lowest) <= int(highest) <= limits.max:
+        raise _does_not_fit(data, datatype)
 
 
 def _as_integer(item: object) -> int | None:

@@ -17,7 +17,8 @@ from ataraxis_logger._archive.log import Problem
 from ataraxis_logger._archive.npy_log import NpyLog
 from ataraxis_logger._archive.ordering import RowSorter
 from ataraxis_logger._archive.workers import run_on_executor, run_on_workers, usable_cores
-from ataraxis_logger._errors import ArchiveError, ForeignFileWarning, LogNotFoundError
+from ataraxis_logger._errors import ArchiveError, ForeignFileWarning
+from ataraxis_logger._log_folder import require_log_folder
 
 _WORTH_PROCESSES: Final = 100_000  # entries; starting workers takes as long as archiving some of these
 _SHOWN: Final = 5
@@ -83,7 +84,7 @@ def compress_npy_logs(  # noqa: PLR0913, PLR0917  # the signature of the 3.x lin
         What was archived and what was left.
 
     Raises:
-        LogNotFoundError: (FileNotFoundError) there is no such folder.
+        LogNotFoundError: (FileNotFoundError) there is no such folder, or it is the one above log folders.
         ArchiveBusyError: another process is archiving the folder.
         ArchiveError: (RuntimeError) some sources could not be archived; the others were, and nothing was removed that
             is not in an archive.
@@ -166,8 +167,7 @@ def archive_folder(folder: Path, options: ArchiveOptions, flush: Callable[[], No
         flush: for a running logger, called between listing the folder and archiving what was listed: when it returns,
             the logger has let go of every listed file.
     """
-    if not folder.is_dir():
-        raise LogNotFoundError(f"There is no log folder {folder}. Pass the folder that ends in _data_log.")
+    require_log_folder(folder)
     report = ArchiveReport(folder)
     with archiving(folder) as scratch, ExitStack() as stack:
         npy = NpyLog(folder, RowSorter(scratch, named=True), memory_mapping=options.memory_mapping)

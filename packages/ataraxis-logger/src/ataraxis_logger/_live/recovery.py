@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ataraxis_logger._errors import LogFormatError, LoggerStateError, LogNotFoundError
+from ataraxis_logger._errors import LogFormatError, LoggerStateError
 from ataraxis_logger._formats.journal_layout import (
     BODY_PREFIX,
     CONTROL_RING,
@@ -20,6 +20,7 @@ from ataraxis_logger._live.pending import PENDING_FOLDER
 from ataraxis_logger._live.places import place_of, real_folder, state_folders
 from ataraxis_logger._live.session_page import KEEPER_LOCK, OWNER_LOCK, SessionPage
 from ataraxis_logger._live.tidy import Survey, survey, tidy_unowned
+from ataraxis_logger._log_folder import require_log_folder
 from ataraxis_shm._frame import FRAME_HEADER, RECORD_MAGIC
 
 _SLEEP_US: Final = 5000
@@ -61,7 +62,7 @@ def recover_logs(log_directory: Path | str) -> RecoveryReport:
         What was stored, and what is lost.
 
     Raises:
-        LogNotFoundError: (FileNotFoundError) There is no such folder.
+        LogNotFoundError: (FileNotFoundError) There is no such folder, or it is the one above log folders.
         LoggerStateError: (RuntimeError) A logger runs on the folder, or the disk refuses.
 
     Takes linear time in the size of the journals, and memory that does not grow with it.
@@ -75,8 +76,7 @@ def recover_logs(log_directory: Path | str) -> RecoveryReport:
         >>> folder.cleanup()
     """
     folder = real_folder(Path(log_directory))
-    if not folder.is_dir():
-        raise LogNotFoundError(f"There is no log folder {folder}.")
+    require_log_folder(folder)
     states = state_folders(folder)
     found = survey(states)
     recovered, torn = _store_what_waits(folder, states, found)

@@ -11,6 +11,7 @@ import click
 import numpy as np
 
 import ataraxis_logger
+from ataraxis_logger._log_folder import logs_in, name_one_of
 from ataraxis_logger.cli.facts import LogFacts, SourceFacts, gather_facts, utc_text
 from ataraxis_logger.cli.output import (
     INTERRUPTED_STATUS,
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 _DISCARDED_STATUS: Final = 3
 _SHOWN: Final = 20
-_FOLDER_ENDING: Final = "_data_log"
 
 
 class _LogPath(click.Path):
@@ -39,10 +39,9 @@ class _LogPath(click.Path):
         self, value: "str | os.PathLike[str]", param: click.Parameter | None, ctx: click.Context | None
     ) -> Path:
         path = Path(str(super().convert(value, param, ctx)))
-        logs = [] if path.name.endswith(_FOLDER_ENDING) else sorted(log.name for log in path.glob(f"*{_FOLDER_ENDING}"))
+        logs = logs_in(path)
         if logs:
-            more = f" and {len(logs) - 3} more" if len(logs) > 3 else ""  # noqa: PLR2004  # enough to see what is meant
-            self.fail(f"{path} is not a log, but holds some: name one of {', '.join(logs[:3])}{more}.", param, ctx)
+            self.fail(name_one_of(path, logs), param, ctx)
         return path
 
 
