@@ -14,8 +14,10 @@ click = pytest.importorskip("click")
 
 from click.testing import CliRunner, Result  # noqa: E402
 
+from ataraxis_logger import DataLogger  # noqa: E402
 from ataraxis_logger.cli import commands, main  # noqa: E402  # only where click is there
 from ataraxis_logger.cli.facts import utc_text  # noqa: E402
+from live_helpers import put_numbered  # noqa: E402
 
 ENTRIES: list[Entry] = [
     onset(1),
@@ -155,6 +157,15 @@ def test_recover_has_status_3_when_something_was_discarded(tmp_path: Path) -> No
     assert "discarded: " in result.output
     told = json.loads(run("recover", tmp_path / "log", "--json").stdout)
     assert (told["intact"], told["discarded"]) == (103, 1)
+
+
+@pytest.mark.parametrize(("storage", "intact"), [("npy", ""), ("journal", "3 journal records are intact; ")])
+def test_recover_says_what_waits_before_it_stores_it(tmp_path: Path, storage: str, intact: str) -> None:
+    logger = DataLogger(tmp_path, storage=storage)
+    put_numbered(logger.input_queue, 1, 3)
+    result = run("recover", logger.output_directory)
+    assert result.stderr == "3 packages wait in memory: storing them …\n"
+    assert result.stdout == f"3 packages were recovered; {intact}0 damaged places were discarded\n"
 
 
 def test_export_writes_parquet(log: Path, tmp_path: Path) -> None:

@@ -235,14 +235,17 @@ def _list_some(label: str, things: "Sequence[object]") -> None:
 def recover(context: click.Context, folder: Path, as_json: bool) -> None:
     """Store what a killed session left behind; status 3 when something had to be discarded."""
     with plain_messages():
+        waiting = ataraxis_logger.read_statistics(folder).backlog
+        if waiting:
+            click.echo(f"{waiting:,} packages wait in memory: storing them …", err=True)
         report = ataraxis_logger.recover_logs(folder)
     if as_json:
         print_json(report)
     else:
         _list_some("discarded", report.problems)
+        journal = f"{report.intact:,} journal records are intact; " if report.intact else ""
         click.echo(
-            f"{report.recovered:,} packages were recovered; {report.intact:,} journal records are intact; "
-            f"{report.discarded:,} damaged places were discarded"
+            f"{report.recovered:,} packages were recovered; {journal}{report.discarded:,} damaged places were discarded"
         )
     if report.discarded:
         context.exit(_DISCARDED_STATUS)
