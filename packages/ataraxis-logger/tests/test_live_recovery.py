@@ -213,6 +213,7 @@ def test_the_end_of_a_session_removes_every_part_that_is_empty(tmp_path):
         pending = logger.output_directory / PENDING_FOLDER
         (pending / "123").mkdir(parents=True)
         (pending / "124").mkdir()
+        (pending / f"{PROBE}1").touch()  # its writer was killed while it tried for hard links
         (pending / "124" / "strange").touch()
         logger.stop()
         assert [path.name for path in pending.iterdir()] == ["124"]

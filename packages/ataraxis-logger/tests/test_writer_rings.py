@@ -5,6 +5,7 @@ import os
 import signal
 import struct
 import sys
+from functools import partialmethod
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,10 @@ import pytest
 
 from ataraxis_logger import DataLogger
 from ataraxis_logger._formats.journal_layout import BODY_PREFIX
+from ataraxis_logger._live import npy_store
 from ataraxis_logger._live import writer as writer_module
+from ataraxis_logger._live.claimed_ring import ClaimedRing
+from ataraxis_logger._live.drain import Drain
 from ataraxis_logger._live.folder import Folder
 from ataraxis_logger._live.npy_store import NpyStore
 from ataraxis_logger._live.pending import pending_names
@@ -102,6 +106,44 @@ def test_a_ring_is_removed_when_the_helpers_are_done_with_its_pending_names(rig,
     assert left == [set()]
     assert not ring_paths(rig.states)
     assert rig.numbers(1) == list(range(100))
+
+
+@npy_only
+def test_a_writer_says_for_whom_it_waits(rig, monkeypatch):
+    """A helper of a writer that was killed may stand still: its drive does not answer."""
+    monkeypatch.setattr(npy_store, "is_held_by_helpers", lambda _path: True)
+    rig.ring("a", 1, 10)
+    writer = rig.writer()
+    writer.turn()
+    assert "helpers of a writer that was killed still store from" in rig.page.last_error
+    assert rig.numbers(1) == []
+    monkeypatch.undo()
+    writer.turn()
+    writer.close()
+    assert rig.numbers(1) == list(range(10))
+
+
+def test_progress_shows_after_every_batch(rig, monkeypatch):
+    """Sixteen batches on a slow drive take longer than anybody waits for a sign of life."""
+    seen, turn = [], Drain.turn
+
+    def look_and_turn(drain, rings):
+        seen.append(rig.page.writer(0).progress)
+        stored = turn(drain, rings)
+        drain.is_busy = bool(stored)
+        return stored
+
+    monkeypatch.setattr(Drain, "turn", look_and_turn)
+    monkeypatch.setattr(ClaimedRing, "take", partialmethod(ClaimedRing.take, max_bytes=200))
+    rig.ring("a", 1, 20)
+    writer = rig.writer()
+    writer.turn()
+    writer.close()
+    assert seen[0] == 0
+    assert seen[1:] == sorted(set(seen[1:]))
+    assert seen[-1] == 20
+    assert len(seen) > 3
+    assert rig.numbers(1) == list(range(20))
 
 
 @npy_only

@@ -126,8 +126,11 @@ class Drain:
         if self._store is None:
             self._store = open_store(self._folder, self._page, self._processes)
         for ring in list(self._unclaimed):
-            with suppress(BlockingIOError):  # its turn comes when helpers of a writer that was killed have ended
+            try:
                 self._store.claim(ring)
+            except BlockingIOError as error:  # its turn comes when helpers of a writer that was killed have ended
+                self._page.report_error(str(error))
+            else:
                 self._unclaimed.discard(ring)
                 self._claimed.add(ring)
         return self._store

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ataraxis_logger._entry import ENTRY_PREFIX, stem_of
 from ataraxis_logger._formats.npy import HEADER_SIZE, SUFFIX, parse_npy
-from ataraxis_logger._live.pending import PENDING_FOLDER, PROBE, parse_pending, pending_names, remove_pending_folder
+from ataraxis_logger._live.pending import PENDING_FOLDER, parse_pending, pending_names, remove_pending_folder
 from ataraxis_logger._live.places import ring_paths
 from ataraxis_shm._errors import RingFormatError
 from ataraxis_shm._ring_consumer import RingConsumer
@@ -36,8 +36,6 @@ def settle_leftovers(folder: Path, states: tuple[Path, ...]) -> Leftovers:
     for name in sorted(names, key=lambda name: parse_pending(name) or ()):  # as they were accepted
         parsed = parse_pending(name)
         path = folder / PENDING_FOLDER / name
-        if name.startswith(PROBE):
-            path.unlink()
         if parsed is None:
             continue
         tail = tails.get(parsed[0])

@@ -66,8 +66,10 @@ def remove_pending_folder(folder: Path) -> None:
     """
     pending = folder / PENDING_FOLDER
     with suppress(OSError):  # it is not there, or cannot be read
-        for part in os.listdir(pending):  # noqa: PTH208  # names are all it takes
-            if part.isdigit():
-                with suppress(OSError):  # names are in it, of a ring that waits, or its helper just removed it
-                    (pending / part).rmdir()
+        for name in os.listdir(pending):  # noqa: PTH208  # names are all it takes
+            with suppress(OSError):  # names are in it, of a ring that waits, or its helper just removed it
+                if name.isdigit():
+                    (pending / name).rmdir()
+                elif name.startswith(PROBE):
+                    (pending / name).unlink()
         pending.rmdir()

@@ -95,10 +95,11 @@ class Writer:
             self._look_for_rings(now)
         moved = 0
         for _ in range(_TURNS_A_LOOK):
-            moved += self._drain.turn(self._rings.values())
+            stored = self._drain.turn(self._rings.values())
+            self._slot.progress += stored
+            moved += stored
             if not self._drain.is_busy:
                 break
-        self._slot.progress += moved
         if now >= self._retire_at:
             self._retire_at = now + _OTHERS_LOOK_S
             self._retire_exhausted()
