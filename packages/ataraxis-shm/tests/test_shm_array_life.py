@@ -284,6 +284,8 @@ def test_lock_timeout_takes_numbers_that_make_sense(shared):
     for bad in (-1, float("nan")):
         with pytest.raises(ValueError, match="0 or more"):
             shared.lock_timeout = bad
+    with pytest.raises(TypeError, match="expected a number, or None"):
+        shared.lock_timeout = "2"
     shared.lock_timeout = None
     assert shared.lock_timeout is None
 

@@ -3,7 +3,8 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from reprlib import repr as short_repr
+from typing import Any, Self, SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -213,7 +214,9 @@ class SharedMemoryArray:
 
     @lock_timeout.setter
     def lock_timeout(self, seconds: float | None) -> None:
-        if seconds is not None and not seconds >= 0:
+        if seconds is not None and not isinstance(seconds, SupportsFloat):
+            raise TypeError(f"Unable to wait {short_repr(seconds)} seconds for a lock: expected a number, or None.")
+        if seconds is not None and not float(seconds) >= 0:
             raise ValueError(f"Unable to wait {seconds!r:.100} seconds for a lock: expected 0 or more, or None.")
         self._lock_timeout = None if seconds is None else float(seconds)
 

@@ -93,9 +93,21 @@ def roots() -> tuple[Path, ...]:
 
     Linux: ``/dev/shm/ataraxis-<uid>`` (where it can be used), then ``/var/tmp/ataraxis-<uid>``; macOS: the second;
     Windows: ``%LOCALAPPDATA%/ataraxis``. With ``ATARAXIS_SHM_FOLDER`` set, that folder alone.
+
+    Raises:
+        UnsafeFolderError: If that is a relative path, which means another folder in each process.
     """
     chosen = os.environ.get(FOLDER_SWITCH)
-    return (Path(chosen).absolute(),) if chosen else default_roots()
+    if not chosen:
+        return default_roots()
+    folder = Path(chosen)
+    if not folder.is_absolute():
+        raise UnsafeFolderError(
+            errno.EINVAL,
+            f"Unable to keep shared memory in a relative path; set {FOLDER_SWITCH} to an absolute one",
+            chosen,
+        )
+    return (folder,)
 
 
 def ensure_private_folder(folder: Path) -> Path:
