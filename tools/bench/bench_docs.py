@@ -40,9 +40,10 @@ def format_page(result: Result, *, has_chart: bool) -> str:
     """The page: machine, chart, a table for each package, the peers, and how to read it."""
     settings = result.settings
     commit = f" at commit {settings['commit']}" if settings.get("commit") else ""
+    which = f" (rows with {settings['only']!r} in their name, the others earlier)" if settings.get("only") else ""
     parts = [
         "<!-- Written by `python tools/bench --write-docs`; do not edit. -->",
-        f"Measured {settings['date']}{commit} on: {format_machine(result.machine)}.",
+        f"Measured {settings['date']}{commit}{which} on: {format_machine(result.machine)}.",
         _describe_counts(result),
     ]
     if settings.get("quick"):
