@@ -77,6 +77,16 @@ class Rig:
             raise
         return session
 
+    def session_killed_before_it_settled(self, count):
+        """A session that has stored and advanced past so many packages, and let go of its ring as a kill does."""
+        session = self.session()
+        self.put(count)
+        batch = session.append()
+        session.store.commit()
+        session.ring.advance(batch)
+        session.consumer.close()
+        return session
+
     def numbers(self):
         return numbers_of(read_log(self.log).get(1, []))
 
@@ -210,9 +220,8 @@ class FilesOnAFullDisk:
 def test_a_helper_answers_each_request_and_goes_on_after_a_refusal(rig):
     path, replies, files = str(rig.producer.path), io.BytesIO(), FilesOnAFullDisk()
     requests = [(HOLD, path), (STORE, 5, [(96, b"1")]), (SETTLE, 5), (LET_GO, path), (HOLD, path + "x")]
-    data = (
-        b"".join(map(pickle.dumps, requests)) + pickle.dumps((STORE, 5, []))[:-3]
-    )  # the writer was killed in the last
+    cut_off = pickle.dumps((STORE, 5, []))[:-3]  # the writer was killed in its last request
+    data = b"".join(map(pickle.dumps, requests)) + cut_off
     Helper(0, files).serve(io.BytesIO(data), replies)
     replies.seek(0)
     answers = [pickle.load(replies) for _ in range(len(requests) + 1)]
@@ -325,12 +334,7 @@ def test_a_writer_that_ends_takes_nothing_from_under_another_one(rig):
 
 def test_a_session_ends_when_helpers_of_a_killed_writer_have(rig):
     """They are settling what it advanced past; one that sleeps is waited for."""
-    session = rig.session()
-    rig.put(30)
-    batch = session.append()
-    session.store.commit()
-    session.ring.advance(batch)
-    session.consumer.close()  # killed before it has settled the batch
+    session = rig.session_killed_before_it_settled(30)
     stopper = threading.Timer(0.3, session.store._crew.close)
     stopper.start()
     remove_exhausted((rig.state,), rig.log)
@@ -373,12 +377,7 @@ def test_helpers_are_asked_through_descriptors_of_any_number():
 
 def test_a_ring_goes_after_the_pending_names_that_a_killed_writer_left(rig, monkeypatch):
     """An entry that was archived since has a single link, as one that was not stored: it would come back."""
-    session = rig.session()
-    rig.put(30)
-    batch = session.append()
-    session.store.commit()
-    session.ring.advance(batch)
-    session.consumer.close()  # killed before it has settled the batch
+    session = rig.session_killed_before_it_settled(30)
     rig.producer.close()
     monkeypatch.setattr(tidy, "_HELPERS_END_S", 0.05)
     remove_exhausted((rig.state,), rig.log)
