@@ -23,7 +23,7 @@ from zlib import crc32
 from ataraxis_logger._live.claimed_ring import is_held_by_helpers
 from ataraxis_logger._live.crew import Crew
 from ataraxis_logger._live.entry_files import EntryFiles, time_key
-from ataraxis_logger._live.pending import parse_pending, pending_name
+from ataraxis_logger._live.pending import names_of_ring, pending_name
 from ataraxis_logger._live.places import require_identity
 from ataraxis_logger._live.session_page import NAMING_LOCK, SessionPage
 from ataraxis_shm._ring_layout import wait_until
@@ -82,13 +82,11 @@ class NpyStore:
             raise BlockingIOError(errno.EAGAIN, "helpers of a writer that was killed still store from", str(ring.path))
         left: dict[int, _Left] = {}
         pending = self._files.pending
-        for name in self._files.names():
-            parsed = parse_pending(name)
-            if parsed is not None and parsed[0] == ring.ring_id:
-                if parsed[1] < ring.tail:
-                    pending.unlink(name)
-                else:
-                    left[parsed[1]] = _Left(name, pending.status(name).st_nlink > 1)
+        for name, position in names_of_ring(self._files.names(), ring.ring_id):
+            if position < ring.tail:
+                pending.unlink(name)
+            else:
+                left[position] = _Left(name, pending.status(name).st_nlink > 1)
         self._left[ring.ring_id] = left
 
     def append(self, ring: "ClaimedRing", batch: "Batch") -> None:

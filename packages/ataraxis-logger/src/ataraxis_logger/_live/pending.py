@@ -5,6 +5,7 @@ An entry of a ring is staged as `.pending/<ring id>.<position>`, by a helper of 
 """
 
 import os
+from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
@@ -57,6 +58,14 @@ def parse_pending(name: str) -> tuple[int, int] | None:
     except ValueError:
         return None
     return parsed if pending_name(*parsed) == name else None
+
+
+def names_of_ring(names: Iterable[str], ring_id: int) -> Iterator[tuple[str, int]]:
+    """Yields the names that belong to entries of a ring, each with the position in it."""
+    for name in names:
+        parsed = parse_pending(name)
+        if parsed is not None and parsed[0] == ring_id:
+            yield name, parsed[1]
 
 
 def remove_pending_folder(folder: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ataraxis_logger._live.claimed_ring import is_held_by_helpers, is_unfinished, stored_count
-from ataraxis_logger._live.pending import PENDING_FOLDER, parse_pending, pending_names, remove_pending_folder
+from ataraxis_logger._live.pending import PENDING_FOLDER, names_of_ring, pending_names, remove_pending_folder
 from ataraxis_logger._live.places import ring_paths
 from ataraxis_logger._live.session_page import KEEPER_LOCK, OWNER_LOCK, SessionPage, remove_unfinished_pages
 from ataraxis_logger._live.spill import SpillFiles, remove_lost_spills
@@ -87,9 +87,8 @@ def _is_cleared_away(ring: RingConsumer, folder: Path | None) -> bool:
     if folder is None or not ring.tail:
         return True
     try:
-        for name in pending_names(folder):
-            parsed = parse_pending(name)
-            if parsed is not None and parsed[0] == ring.ring_id and parsed[1] < ring.tail:
+        for name, position in names_of_ring(pending_names(folder), ring.ring_id):
+            if position < ring.tail:
                 discard(folder / PENDING_FOLDER / name)
     except OSError:
         return False
